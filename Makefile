@@ -1,0 +1,59 @@
+# Thin on purpose: each target names the script that does the work. Everything works in .venv/ and build/, made on first use.
+PYTHON3 ?= python3
+PY := .venv/bin/python
+APPS ?=
+
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-django bench wheel clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build:  ## install what is missing, compile the core, the shell and the extension
+	@$(PYTHON3) tools/bootstrap.py
+
+demo: build  ## the flights site on its own MongoDB: migrate, load, serve; prints address and password
+	@$(PY) tools/demo.py start
+
+demo-check: build  ## the same without a person: logs in, searches, adds, edits, deletes, restarts
+	@$(PY) tools/demo.py check
+
+demo-stop: build  ## stop the site and its MongoDB
+	@$(PY) tools/demo.py stop
+
+test:  ## everything that CI runs; ends with "N passed, N failed"
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tools/run_tests.py
+
+test-core: build  ## C unit tests and golden tests; no server, seconds
+	@$(PY) tools/run_tests.py core
+
+test-sanitize: build  ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(PY) tools/run_tests.py sanitize
+
+test-layers: build  ## the allowed include edges
+	@$(PY) tools/run_tests.py layers
+
+test-dbapi: build  ## PEP 249, types, threads, fork, leaks
+	@$(PY) tools/run_tests.py dbapi
+
+test-logic:  ## the same SQL on MongoDB and on SQLite/PostgreSQL
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tools/run_tests.py logic
+
+test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
+	@$(PY) tools/run_tests.py embedded
+
+test-backend: build  ## the Django backend's own tests
+	@$(PY) tools/run_tests.py backend
+
+test-django: build  ## Django's own suite, compared with SQLite; APPS="basic admin_views" for some apps
+	@$(PY) tests/django_suite/run.py --against-sqlite --out .cache/django-suite.json $(APPS)
+
+bench: build  ## the benchmarks of bench/
+	@$(PY) bench/run.py
+
+wheel: build  ## a wheel in dist/
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:  ## remove everything built (not the demo's database)
+	rm -rf build build-sanitize dist .venv .cache djongo/_sqm*.so

@@ -1,0 +1,112 @@
+/* ddl_internal.h - shared by ddl.c (what the statement means for the catalogue), ddl_plan.c (how tables lie in MongoDB) and ddl_run.c (doing it).
+ *
+ * A DDL statement is compiled like any other: ddl.c changes a copy of the catalogue and notes *steps*; errors go through fail(). Only then are the steps
+ * run. Indexes and validators are not steps of their own: ddl_plan.c derives what a table needs before and after, and the difference is done. */
+#ifndef SQM_DDL_INTERNAL_H
+#define SQM_DDL_INTERNAL_H
+
+#include "ddl.h"
+#include "query.h"
+
+/* The new value of one field, for every row, computed here with SQL's own meaning (casts, USING, generated columns, volatile defaults). */
+typedef struct Rewrite {
+    const Table *table;         /* how rows are read: the table as it was */
+    Str collection;
+    const Rel *rel;             /* with `expr`: where its columns go in the frame */
+    const Expr *expr;           /* NULL: the old value of `column` */
+    int column;                 /* old column, -1 none */
+    Str field, name;            /* written; the column's name for messages */
+    Type type;
+    bool not_null;
+    bool counter;               /* NULL: the table's next number */
+    /* STEP_COPY: the field becomes _id. */
+    Str promote;                /* field that moved into _id and isn't kept; empty: none */
+    Str demote;                 /* field that takes the old _id; empty: it is given up */
+    Str copy;                   /* the collection written */
+    VEC(bson_t *) prepare;      /* commands that make it */
+} Rewrite;
+
+typedef enum StepTag {
+    STEP_COMMAND,               /* sent as it is */
+    STEP_NONE,                  /* a find that must find nothing, else `code`, `message` */
+    STEP_TRY,                   /* does every row's new value exist? Nothing is written */
+    STEP_REWRITE,               /* $set of the new values */
+    STEP_COPY,                  /* rows with a new _id, into another collection that then takes this one's place */
+    STEP_EMPTY,                 /* TRUNCATE of `tables` */
+    STEP_DROP_DATABASE
+} StepTag;
+
+typedef struct Step {
+    StepTag tag;
+    bool check;                 /* changes nothing: runs before everything else when no change stands before it */
+    bool admin;
+    int tolerate;               /* server error that means: already so */
+    bson_t *command;
+    sqm_error_code_t code;
+    Str message;
+    Rewrite *rewrite;
+    VEC(Str) tables;
+} Step;
+typedef VEC(Step) Steps;
+
+typedef struct Physical { Str name; bson_t *spec; } Physical;     /* an index as createIndexes takes it */
+typedef VEC(Physical) Physicals;
+
+/* A table whose entry has to be written. */
+typedef struct Change {
+    Table *table;               /* in Ddl.next */
+    Str stored;                 /* its name in __schema__ until now */
+    bool structure;             /* indexes or validator may change too */
+    Physicals before;
+    bson_t *validator_before;   /* NULL: none */
+    bool copied;                /* a STEP_COPY makes everything anew */
+    bool reset_counter;         /* to 0: a new table */
+    bool raise_counter;         /* to the greatest number in use */
+    Steps steps;                /* checks and changes of rows, in order */
+} Change;
+
+typedef struct Ddl {
+    Compile cc;
+    Arena arena;
+    const Catalog *base;
+    Catalog *next;
+    const Stmt *stmt;
+    Str sql, text;              /* text: the stored SQL being resolved; positions in it are no positions in the statement */
+    int server_version;
+    int64_t now;
+    Steps steps;
+    VEC(Change *) changes;
+    VEC(Str) removed;           /* tables whose entries go */
+    VEC(Str) altered;           /* collections whose rows or shape change: they must have no uncommitted rows */
+    VEC(Str) dropped;           /* collections that go */
+    bson_t **owned;             /* every command, freed at the end whatever happens: fail() may jump out of its making */
+    int owned_n, owned_cap;
+} Ddl;
+
+/* ---- ddl_plan.c ---- */
+
+bson_t *ddl_bson(Ddl *d);                                           /* a new document owned by d */
+bson_t *ddl_command(Ddl *d, const char *name, Str collection);
+void ddl_append(bson_t *d, const char *key, Str text);
+_Noreturn void ddl_raise(Ddl *d);                                   /* cc.error is filled */
+/* Condition / value expression over the rows of t; default without rows. */
+Expr *ddl_condition(Ddl *d, const Catalog *c, const Table *t, Str text, const Rel **rel);
+Expr *ddl_row_value(Ddl *d, const Catalog *c, const Table *t, Str text, const Rel **rel);
+Expr *ddl_default(Ddl *d, const Catalog *c, Str text);
+/* The columns an expression over a table reads, as a set. */
+void ddl_columns_of(const Expr *e, bool *used);
+/* Appends {field: <NULL>}: rows in which the column is NULL. */
+void ddl_null_filter(bson_t *filter, const Column *c);
+/* Indexes a table has on the server; indexes of the same shape exist once. */
+Physicals ddl_physical(Ddl *d, const Catalog *c, const Table *t);
+bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t);    /* NULL: none */
+/* The filter of rows that violate a CHECK; fails when MongoDB can't decide it. */
+bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, Pos pos);
+bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list);   /* NULL for an empty list */
+/* Turns what was noted for a change into Ddl.steps. */
+void ddl_assemble(Ddl *d, Change *change, bool created);
+
+/* ---- ddl.c ---- */
+void ddl_statement(Ddl *d);
+
+#endif

@@ -1,0 +1,442 @@
+/* ddl_plan.c - how a table lies in MongoDB: its indexes, its validator, and the commands that lead from one state to another.
+ *
+ * In: a Table of a catalogue. Out: index specifications, a validator, steps. Everything is derived from the catalogue's SQL, so the state before a
+ * statement and the one after it are computed alike and compared; what is equal isn't touched.
+ *
+ * Unique indexes. SQL lets NULLs repeat, so NULLs must not be in the index: its partialFilterExpression is a lower bound of the column's type for each key column that
+ * may be NULL, e.g. {email: {$gte: ""}}. The server's planner can see that {email: "x"} implies it ($type it could not). NaN lies below
+ * every number: a nullable double column lets NaNs repeat. Columns that are NOT NULL need no bound, and then queries on a prefix can use the index.
+ *
+ *     UNIQUE (author_id, title), title nullable -> {key: {author_id: 1, title: 1}, unique: true, partialFilterExpression: {title: {$gte: ""}}}
+ *
+ * CHECK constraints are the validator {$and: [...]}, in catalogue order: schema_name_violation() finds the name by the number.
+ * Two indexes of the same shape can't exist in MongoDB; the catalogue keeps both, the server has the first. An index on the primary key alone is _id's.
+ * Not here: the meaning of statements (ddl.c), running anything (ddl_run.c). */
+#include "ddl_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "function.h"
+#include "mql.h"
+#include "resolve.h"
+
+/* ---- documents ---- */
+
+bson_t *ddl_bson(Ddl *d) {
+    if (d->owned_n == d->owned_cap) {
+        d->owned_cap = d->owned_cap ? d->owned_cap * 2 : 16;
+        d->owned = bson_realloc(d->owned, sizeof *d->owned * (size_t)d->owned_cap);
+    }
+    return d->owned[d->owned_n++] = bson_new();
+}
+
+void ddl_append(bson_t *d, const char *key, Str text) { bson_append_utf8(d, key, -1, text.p, (int)text.n); }
+
+bson_t *ddl_command(Ddl *d, const char *name, Str collection) {
+    bson_t *command = ddl_bson(d);
+    ddl_append(command, name, collection);
+    return command;
+}
+
+void ddl_raise(Ddl *d) { longjmp(d->cc.exit, 1); }
+
+/* ---- stored expressions ---- */
+
+Expr *ddl_condition(Ddl *d, const Catalog *c, const Table *t, Str text, const Rel **rel) {
+    d->text = text;
+    Expr *e = resolve_condition(&d->cc, c, t, text, rel);
+    d->text = (Str){0};
+    return e;
+}
+
+Expr *ddl_row_value(Ddl *d, const Catalog *c, const Table *t, Str text, const Rel **rel) {
+    /* The resolver offers conditions; x IS NULL is one about any x. */
+    Str wrapped = arena_printf(&d->arena, "(" STR_FMT ") IS NULL", STR_ARG(text));
+    Expr *e = ddl_condition(d, c, t, wrapped, rel);
+    return e->args.at[0];
+}
+
+Expr *ddl_default(Ddl *d, const Catalog *c, Str text) {
+    d->text = text;
+    Expr *e = resolve_default(&d->cc, c, text);
+    d->text = (Str){0};
+    return e;
+}
+
+static Walk note_column(Expr *e, void *context) {
+    bool *used = context;
+    if (e->tag == EXPR_VAR && e->level == 0 && e->rel >= 0) used[e->column] = true;
+    return WALK_ON;
+}
+
+void ddl_columns_of(const Expr *e, bool *used) { expr_walk((Expr *)e, note_column, used); }
+
+void ddl_null_filter(bson_t *filter, const Column *c) {
+    bson_t condition;
+    if (c->type.tag != TYPE_JSON) {
+        bson_append_null(filter, c->field.p, (int)c->field.n);
+        return;
+    }
+    bson_append_document_begin(filter, c->field.p, (int)c->field.n, &condition);      /* a null there is JSON's null */
+    BSON_APPEND_BOOL(&condition, "$exists", false);
+    bson_append_document_end(filter, &condition);
+}
+
+/* ---- index filters ---- */
+
+/* {field: {$gte: the least value of the type}} */
+static bool append_bound(bson_t *out, const Column *c) {
+    static const bson_oid_t least_oid = {{0}};
+    bson_t bound;
+    bson_append_document_begin(out, c->field.p, (int)c->field.n, &bound);
+    bool ok = true;
+    switch (c->type.tag) {
+    case TYPE_BOOL: BSON_APPEND_BOOL(&bound, "$gte", false); break;
+    case TYPE_INT2: case TYPE_INT4: case TYPE_INT8: case TYPE_FLOAT4: case TYPE_FLOAT8: case TYPE_NUMERIC: case TYPE_INTERVAL: BSON_APPEND_DOUBLE(&bound, "$gte", -INFINITY); break;
+    case TYPE_TEXT: case TYPE_VARCHAR: case TYPE_CHAR: BSON_APPEND_UTF8(&bound, "$gte", ""); break;
+    case TYPE_BYTEA: case TYPE_UUID: bson_append_binary(&bound, "$gte", -1, BSON_SUBTYPE_BINARY, (const uint8_t *)"", 0); break;
+    case TYPE_DATE: case TYPE_TIME: case TYPE_TIMESTAMP: case TYPE_TIMESTAMPTZ: BSON_APPEND_DATE_TIME(&bound, "$gte", INT64_MIN); break;
+    case TYPE_OBJECTID: BSON_APPEND_OID(&bound, "$gte", &least_oid); break;
+    case TYPE_DOCUMENT: {
+        bson_t empty = BSON_INITIALIZER;
+        BSON_APPEND_DOCUMENT(&bound, "$gte", &empty);
+        break;
+    }
+    case TYPE_UNKNOWN: case TYPE_JSON: case TYPE_ARRAY: case TYPE_ROW: ok = false; break;
+    }
+    bson_append_document_end(out, &bound);
+    return ok;
+}
+
+static const Column *column_of_field(const Table *t, const char *field) {
+    for (int i = 0; i < t->columns.n; i++)
+        if (str_is(t->columns.at[i].field, field)) return &t->columns.at[i];
+    return NULL;
+}
+
+static bool holds(const bson_iter_t *it, bson_type_t type) { return bson_iter_type(it) == type; }
+
+static bool child(const bson_iter_t *it, bson_t *out) {
+    uint32_t n;
+    const uint8_t *p;
+    if (holds(it, BSON_TYPE_DOCUMENT)) bson_iter_document(it, &n, &p);
+    else if (holds(it, BSON_TYPE_ARRAY)) bson_iter_array(it, &n, &p);
+    else return false;
+    return bson_init_static(out, p, n);
+}
+
+/* {$or: [{field: {$lt: v}}, {field: {$gt: v}}]}: what <> v means for rows that have a value. */
+static void append_unequal(bson_t *out, const char *field, const bson_iter_t *v) {
+    static const char *const operators[] = {"$lt", "$gt"}, *const keys[] = {"0", "1"};
+    bson_t list, one, condition;
+    BSON_APPEND_ARRAY_BEGIN(out, "$or", &list);
+    for (int i = 0; i < 2; i++) {
+        bson_append_document_begin(&list, keys[i], 1, &one);
+        bson_append_document_begin(&one, field, -1, &condition);
+        bson_append_iter(&condition, operators[i], -1, v);
+        bson_append_document_end(&one, &condition);
+        bson_append_document_end(&list, &one);
+    }
+    bson_append_array_end(out, &list);
+}
+
+/* The value in {$ne: v} or {$nin: [v, null]}; false when it is something else. *is_null: {$ne: null}. */
+static bool unequal_value(const bson_t *condition, bson_iter_t *v, bool *is_null) {
+    bson_iter_t it, item;
+    int values = 0;
+    *is_null = false;
+    if (!bson_iter_init(&it, condition)) return false;
+    bool nulls = false;
+    while (bson_iter_next(&it)) {
+        const char *key = bson_iter_key(&it);
+        if (strcmp(key, "$ne") == 0) {
+            if (holds(&it, BSON_TYPE_NULL)) nulls = true;
+            else *v = it, values++;
+        } else if (strcmp(key, "$nin") == 0 && bson_iter_recurse(&it, &item)) {
+            while (bson_iter_next(&item)) {
+                if (holds(&item, BSON_TYPE_NULL)) nulls = true;
+                else *v = item, values++;
+            }
+        } else {
+            return false;
+        }
+    }
+    *is_null = nulls && values == 0;
+    return nulls && values <= 1;
+}
+
+/* Copies a $match filter in the words a partialFilterExpression may have: comparisons, $in, $and, $or. False: it can't be said. */
+static bool restrict_filter(Ddl *d, const Table *t, const bson_t *filter, bson_t *out) {
+    bson_iter_t it, inner, v;
+    bool modern = d->server_version >= 6000000, ok = true, is_null;
+    if (!bson_iter_init(&it, filter)) return false;
+    while (ok && bson_iter_next(&it)) {
+        const char *key = bson_iter_key(&it);
+        bson_t part, list, made;
+        if (strcmp(key, "$and") == 0 || strcmp(key, "$or") == 0) {
+            if (*(key + 1) == 'o' && !modern) return false;
+            if (!child(&it, &part)) return false;
+            bson_append_array_begin(out, key, -1, &list);
+            bson_iter_init(&inner, &part);
+            while (bson_iter_next(&inner)) {
+                bson_t item;
+                ok = ok && child(&inner, &item);
+                bson_append_document_begin(&list, bson_iter_key(&inner), -1, &made);
+                ok = ok && restrict_filter(d, t, &item, &made);
+                bson_append_document_end(&list, &made);
+            }
+            bson_append_array_end(out, &list);
+            continue;
+        }
+        const Column *c = column_of_field(t, key);
+        if (*key == '$' || !c) return false;
+        if (!holds(&it, BSON_TYPE_DOCUMENT)) {
+            ok = !holds(&it, BSON_TYPE_REGEX) && bson_append_iter(out, key, -1, &it);
+            continue;
+        }
+        child(&it, &part);
+        if (unequal_value(&part, &v, &is_null)) {
+            if (is_null) ok = append_bound(out, c);
+            else if (!modern || bson_has_field(out, "$or")) ok = false;
+            else append_unequal(out, key, &v);
+            continue;
+        }
+        bson_iter_init(&inner, &part);
+        while (ok && bson_iter_next(&inner)) {
+            static const char *const words[] = {"$eq", "$gt", "$gte", "$lt", "$lte", "$type", "$in"};
+            bool known = false;
+            for (int i = 0; i < (modern ? 7 : 6); i++) known |= strcmp(bson_iter_key(&inner), words[i]) == 0;
+            ok = known;
+        }
+        ok = ok && bson_append_iter(out, key, -1, &it);
+    }
+    return ok;
+}
+
+static void append_partial(Ddl *d, const Catalog *c, const Table *t, const Index *index, bson_t *spec) {
+    bson_t *bounds = ddl_bson(d), *where = ddl_bson(d);
+    if (index->unique && !index->nulls_not_distinct)
+        for (int i = 0; i < index->keys.n; i++) {
+            const Column *key = &t->columns.at[index->keys.at[i].column];
+            if (key->not_null || str_is(key->field, "_id")) continue;
+            if (!append_bound(bounds, key)) {
+                char type[64];
+                fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "a unique index on column \"" STR_FMT "\" of type %s is not supported", STR_ARG(key->name), type_text(key->type, type, sizeof type));
+            }
+        }
+    if (index->where_text.n) {
+        const Rel *rel;
+        Expr *e = ddl_condition(d, c, t, index->where_text, &rel);
+        bson_t *filter = ddl_bson(d);
+        Eval ev = {.arena = &d->arena, .now = d->now, .error = d->cc.error};
+        Emit em = {.ev = &ev, .rel = rel, .arena = &d->arena};
+        Exprs conjuncts = {0};
+        if (e->tag == EXPR_AND) conjuncts = e->args;
+        else vec_push(&d->arena, &conjuncts, e);
+        bool never = false, can = true;
+        for (int i = 0; i < conjuncts.n; i++) can = can && mql_can_match(conjuncts.at[i], rel);
+        if (can && !mql_match(&em, &conjuncts, filter, &never)) ddl_raise(d);
+        if (!can || never || !restrict_filter(d, t, filter, where))
+            fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "MongoDB's partial indexes know comparisons of columns with constants, IN, IS [NOT] NULL, AND and (from 6.0) OR.",
+                      "the condition of index \"" STR_FMT "\" is not supported: " STR_FMT, STR_ARG(index->name), STR_ARG(index->where_text));
+    }
+    if (bson_empty(bounds) && bson_empty(where)) return;
+    bson_t filter, list;
+    bson_iter_t it;
+    bool clash = false;
+    if (bson_iter_init(&it, bounds))
+        while (bson_iter_next(&it)) clash |= bson_has_field(where, bson_iter_key(&it));
+    BSON_APPEND_DOCUMENT_BEGIN(spec, "partialFilterExpression", &filter);
+    if (clash) {
+        BSON_APPEND_ARRAY_BEGIN(&filter, "$and", &list);
+        BSON_APPEND_DOCUMENT(&list, "0", where);
+        BSON_APPEND_DOCUMENT(&list, "1", bounds);
+        bson_append_array_end(&filter, &list);
+    } else {
+        bson_concat(&filter, where);
+        bson_concat(&filter, bounds);
+    }
+    bson_append_document_end(spec, &filter);
+}
+
+/* ---- indexes ---- */
+
+static void append_key(bson_t *key, const Column *c, bool descending) {
+    bson_append_int32(key, c->field.p, (int)c->field.n, descending ? -1 : 1);
+}
+
+/* Everything but the name, for comparing; NULL: no index of its own (the primary key's). */
+static bson_t *shape(Ddl *d, const Catalog *c, const Table *t, const Index *index) {
+    bson_t *spec = ddl_bson(d), key;
+    bool *used = NEW_ARRAY(&d->arena, bool, t->columns.n + 1);
+    int n = 0;
+    BSON_APPEND_DOCUMENT_BEGIN(spec, "key", &key);
+    for (int i = 0; i < index->keys.n; i++) {
+        const IndexKey *k = &index->keys.at[i];
+        if (k->column < 0 || used[k->column]) continue;
+        used[k->column] = true;
+        n++;
+        append_key(&key, &t->columns.at[k->column], k->descending);
+    }
+    bool only_id = n == 1 && str_is(t->columns.at[index->keys.at[0].column].field, "_id");
+    for (int i = 0; i < index->include.n && !index->unique; i++) {
+        int column = index->include.at[i];
+        if (used[column]) continue;
+        used[column] = true;
+        only_id = false;
+        append_key(&key, &t->columns.at[column], false);
+    }
+    bson_append_document_end(spec, &key);
+    if (only_id) return NULL;
+    if (index->unique) BSON_APPEND_BOOL(spec, "unique", true);
+    append_partial(d, c, t, index, spec);
+    return spec;
+}
+
+Physicals ddl_physical(Ddl *d, const Catalog *c, const Table *t) {
+    Physicals list = {0}, shapes = {0};
+    for (int i = 0; i < t->indexes.n; i++) {
+        const Index *index = &t->indexes.at[i];
+        bson_t *bare = shape(d, c, t, index);
+        bool known = !bare;
+        for (int j = 0; j < shapes.n && !known; j++) known = bson_equal(shapes.at[j].spec, bare);
+        if (known) continue;
+        bson_t *spec = ddl_bson(d);
+        bson_iter_t it;
+        bson_iter_init_find(&it, bare, "key");
+        bson_append_iter(spec, "key", -1, &it);
+        ddl_append(spec, "name", index->name);
+        bson_copy_to_excluding_noinit(bare, spec, "key", NULL);
+        vec_push(&d->arena, &list, ((Physical){index->name, spec}));
+        vec_push(&d->arena, &shapes, ((Physical){index->name, bare}));
+    }
+    return list;
+}
+
+bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list) {
+    if (!list->n) return NULL;
+    bson_t *command = ddl_command(d, "createIndexes", collection), array;
+    BSON_APPEND_ARRAY_BEGIN(command, "indexes", &array);
+    for (int i = 0; i < list->n; i++) {
+        char digits[16];
+        const char *key;
+        size_t n = bson_uint32_to_string((uint32_t)i, &key, digits, sizeof digits);
+        bson_append_document(&array, key, (int)n, list->at[i].spec);
+    }
+    bson_append_array_end(command, &array);
+    return command;
+}
+
+/* ---- validators ---- */
+
+static Expr *checkable(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, Pos pos, const Rel **rel) {
+    Expr *e = ddl_condition(d, c, t, check->check_text, rel);
+    if (!mql_can_match(e, *rel))
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "check constraint \"" STR_FMT "\" is not supported, MongoDB cannot decide it: " STR_FMT, STR_ARG(check->name), STR_ARG(check->check_text));
+    return e;
+}
+
+static void append_not_false(Ddl *d, const Rel *rel, const Expr *e, bson_t *out) {
+    Eval ev = {.arena = &d->arena, .now = d->now, .error = d->cc.error};
+    Emit em = {.ev = &ev, .rel = rel, .arena = &d->arena};
+    if (!mql_not_false(&em, e, out)) ddl_raise(d);
+}
+
+bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t) {
+    bson_t *validator = ddl_bson(d), list, one;
+    int n = 0;
+    BSON_APPEND_ARRAY_BEGIN(validator, "$and", &list);
+    for (int i = 0; i < t->constraints.n; i++) {
+        const Constraint *check = &t->constraints.at[i];
+        const Rel *rel;
+        char digits[16];
+        const char *key;
+        if (check->kind != TABLE_CHECK) continue;
+        const Expr *e = checkable(d, c, t, check, NO_POS, &rel);
+        size_t length = bson_uint32_to_string((uint32_t)n++, &key, digits, sizeof digits);
+        bson_append_document_begin(&list, key, (int)length, &one);
+        append_not_false(d, rel, e, &one);
+        bson_append_document_end(&list, &one);
+    }
+    bson_append_array_end(validator, &list);
+    return n ? validator : NULL;
+}
+
+bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, Pos pos) {
+    const Rel *rel;
+    const Expr *e = checkable(d, c, t, check, pos, &rel);
+    bson_t *filter = ddl_bson(d), list, one;
+    BSON_APPEND_ARRAY_BEGIN(filter, "$nor", &list);
+    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
+    append_not_false(d, rel, e, &one);
+    bson_append_document_end(&list, &one);
+    bson_append_array_end(filter, &list);
+    return filter;
+}
+
+/* ---- from one state to the other ---- */
+
+static void add_command(Ddl *d, bson_t *command, bool admin, int tolerate) {
+    if (command) vec_push(&d->arena, &d->steps, ((Step){.tag = STEP_COMMAND, .command = command, .admin = admin, .tolerate = tolerate}));
+}
+
+static bool contains(const Physicals *list, const Physical *p) {
+    for (int i = 0; i < list->n; i++)
+        if (str_eq(list->at[i].name, p->name) && bson_equal(list->at[i].spec, p->spec)) return true;
+    return false;
+}
+
+static bson_t *set_validator(Ddl *d, Str collection, const bson_t *validator) {
+    bson_t *command = ddl_command(d, "collMod", collection), empty = BSON_INITIALIZER;
+    BSON_APPEND_DOCUMENT(command, "validator", validator ? validator : &empty);
+    return command;
+}
+
+enum { INDEX_NOT_FOUND = 27, NAMESPACE_NOT_FOUND = 26, NAMESPACE_EXISTS = 48 };
+
+static bson_t *create_collection(Ddl *d, Str name, const bson_t *validator) {
+    bson_t *command = ddl_command(d, "create", name);
+    if (validator) BSON_APPEND_DOCUMENT(command, "validator", validator);
+    return command;
+}
+
+void ddl_assemble(Ddl *d, Change *change, bool created) {
+    Table *t = change->table;
+    Physicals after = ddl_physical(d, d->next, t), fresh = {0};
+    bson_t *validator = ddl_validator(d, d->next, t);
+    if (created) {
+        add_command(d, create_collection(d, t->name, validator), false, NAMESPACE_EXISTS);
+        add_command(d, ddl_create_indexes(d, t->name, &after), false, 0);
+        return;
+    }
+    int i = 0;
+    for (; i < change->steps.n && change->steps.at[i].check; i++) vec_push(&d->arena, &d->steps, change->steps.at[i]);
+    bool changes_rows = i < change->steps.n;
+    bool other_validator = validator ? !change->validator_before || !bson_equal(validator, change->validator_before) : change->validator_before != NULL;
+    if (change->copied) {
+        for (; i < change->steps.n; i++) {
+            Step *step = &change->steps.at[i];
+            if (step->tag == STEP_COPY) {
+                vec_push(&d->arena, &step->rewrite->prepare, create_collection(d, step->rewrite->copy, validator));
+                bson_t *indexes = ddl_create_indexes(d, step->rewrite->copy, &after);
+                if (indexes) vec_push(&d->arena, &step->rewrite->prepare, indexes);
+            }
+            vec_push(&d->arena, &d->steps, *step);
+        }
+        return;
+    }
+    /* Old rows may be in nobody's way while they change. */
+    if (other_validator && change->validator_before && changes_rows) add_command(d, set_validator(d, change->stored, NULL), false, 0);
+    for (int k = 0; k < change->before.n; k++) {
+        if (contains(&after, &change->before.at[k])) continue;
+        bson_t *command = ddl_command(d, "dropIndexes", change->stored);
+        ddl_append(command, "index", change->before.at[k].name);
+        add_command(d, command, false, INDEX_NOT_FOUND);
+    }
+    for (; i < change->steps.n; i++) vec_push(&d->arena, &d->steps, change->steps.at[i]);
+    for (int k = 0; k < after.n; k++)
+        if (!contains(&change->before, &after.at[k])) vec_push(&d->arena, &fresh, after.at[k]);
+    add_command(d, ddl_create_indexes(d, t->name, &fresh), false, 0);
+    if (other_validator && (validator || !changes_rows)) add_command(d, set_validator(d, t->name, validator), false, 0);
+}

@@ -1,0 +1,226 @@
+/* dml_modify.c - UPDATE and DELETE.
+ *
+ * In: ModifyQuery and ModifyPlan. Out: the rows are changed, counted, and returned if asked for.
+ *
+ *     UPDATE book SET pages = pages + 1 WHERE id = 3          MODIFY_COMMAND: { update: "book", updates: [ {q: {_id: 3}, u: [...]} ] }
+ *     UPDATE book SET title = lower(title) WHERE pages > 9    MODIFY_ROWS: read _id and the new title of each row, then
+ *         { update: "book", updates: [ {q: {_id: 3}, u: {$set: {title: "emma"}}}, ... ] }
+ *
+ * MODIFY_COMMAND that can meet one document only goes as it is (one round trip, retryable); otherwise in a transaction, because a command that fails at its second
+ * document keeps the first. MODIFY_ROWS reads everything first, in the transaction that writes: a row that somebody changes meanwhile is a
+ * write conflict, and the statement starts over. A row that UPDATE ... FROM finds several times is changed once, by the first match. */
+#include "dml_internal.h"
+
+enum { IDS_AT_ONCE = 5000 };
+
+/* ---- one command ---- */
+
+static bool is_own_unique(const Expr *e, const ModifyQuery *m) {
+    return e->tag == EXPR_VAR && e->level == 0 && e->rel == 0 && e->column >= 0 && e->column < m->table->columns.n && table_column_is_unique(m->table, e->column);
+}
+
+static bool one_row_at_most(const ModifyQuery *m, const Exprs *match) {
+    for (int i = 0; i < match->n; i++) {
+        const Expr *e = match->at[i];
+        if (e->negated || e->args.n != 2) continue;
+        if (e->tag == EXPR_COMPARE && e->op == OP_EQ) {
+            if (is_own_unique(e->args.at[0], m) && expr_is_constant(e->args.at[1])) return true;
+            if (is_own_unique(e->args.at[1], m) && expr_is_constant(e->args.at[0])) return true;
+        }
+        if (e->tag == EXPR_IN && is_own_unique(e->args.at[0], m) && expr_is_constant(e->args.at[1])) return true;
+    }
+    return false;
+}
+
+typedef struct Command { const ModifyQuery *m; const ModifyPlan *p; bool one; } Command;
+
+/* A write of one document is one that the server can be asked twice for, if the first answer got lost. */
+static void make_single(bson_t *command) {
+    bson_iter_t it, at;
+    if (bson_iter_init(&it, command) && bson_iter_find_descendant(&it, "updates.0.multi", &at)) bson_iter_overwrite_bool(&at, false);
+    if (bson_iter_init(&it, command) && bson_iter_find_descendant(&it, "deletes.0.limit", &at)) bson_iter_overwrite_int32(&at, 1);
+}
+
+static bool attempt_command(Dml *d, void *context) {
+    const Command *c = context;
+    Exec *x = d->x;
+    Eval ev;
+    bson_t command = BSON_INITIALIZER, reply;
+    bson_iter_t it;
+    bool never = false;
+    arena_clear(&d->scratch);
+    exec_eval_init(x, &ev, NULL, NULL, &d->scratch);
+    Emit em = {.ev = &ev, .arena = &d->scratch};
+    bool ok = x->plan->resolved->tag == STMT_DELETE ? mql_delete(&em, c->m, c->p, &command, &never) : mql_update(&em, c->m, c->p, &command, &never);
+    if (ok && !never) {
+        if (c->one) make_single(&command);
+        ok = server_write(x->server, &command, &reply, x->error);
+        if (ok && bson_iter_init_find(&it, &reply, "n")) d->affected = bson_iter_as_int64(&it);
+        if (!ok) schema_name_violation(d->table, x->error);
+        bson_destroy(&reply);
+    }
+    bson_destroy(&command);
+    return ok;
+}
+
+static bool run_command(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
+    Command c = {m, p, one_row_at_most(m, &p->match)};
+    bool alone = d->x->plan->n_reads == 0 && (c.one || server_in_transaction(d->x->server));
+    return alone ? attempt_command(d, &c) : dml_transaction(d, attempt_command, &c);
+}
+
+/* ---- row by row ---- */
+
+typedef struct Modify {
+    Dml *d;
+    const ModifyQuery *m;
+    Rows rows;                  /* [new values][_id][row, with RETURNING] */
+    Hash ids;
+    Hash documents;             /* [_id][document]: rows whose _id changes */
+    Rows document_rows;
+    Changes changes;
+    Writes deletes;
+    int *columns;               /* of m->set */
+    int id;                     /* which assignment is to _id, -1 */
+} Modify;
+
+static bool read_rows(Modify *o) {
+    Dml *d = o->d;
+    Exec *x = d->x;
+    const ModifyQuery *m = o->m;
+    int n_set = m->set.n, n_columns = d->has_returning ? m->table->columns.n : 0, r = 0;
+    bool ok = true;
+    QueryRun *run = exec_query_open(x, x->plan->query, NULL);
+    const Value *frame = exec_query_eval(run)->frame;
+    while (ok && (r = exec_query_next(run)) > 0) {
+        const Value *id = &frame[x->plan->modify->id_slot];
+        uint64_t h = keys_hash(id, 1);
+        if (hash_find(&o->ids, h, id) >= 0) continue;
+        arena_clear(&d->scratch);
+        Value *row = rows_new(&o->rows, n_set + 1 + n_columns);
+        for (int i = 0; i < n_set && ok; i++) {
+            Value v;
+            ok = dml_assign(d, m->set.at[i].column, &frame[m->rows->targets.at[i].slot], m->set.at[i].value, &v);
+            if (ok) row[i] = value_keep(&o->rows.arena, &v);
+        }
+        row[n_set] = value_keep(&o->rows.arena, id);
+        for (int c = 0; c < n_columns; c++) row[n_set + 1 + c] = value_keep(&o->rows.arena, &frame[m->rows->targets.at[n_set + 1 + c].slot]);
+        ok = ok && rows_push(&o->rows, row) && hash_add(&o->ids, h, row);
+    }
+    exec_query_close(run);
+    return ok && r == 0;
+}
+
+/* The whole documents of the rows that get a new _id, with the fields that no column stands for. */
+static bool read_documents(Modify *o) {
+    Dml *d = o->d;
+    Exec *x = d->x;
+    int n_set = o->m->set.n;
+    bool ok = true;
+    for (int i = 0; i < o->rows.n && ok;) {
+        const Value **ids = NEW_ARRAY(&o->document_rows.arena, const Value *, IDS_AT_ONCE);
+        int n = 0, r = 0;
+        for (; i < o->rows.n && n < IDS_AT_ONCE; i++)
+            if (!value_same(&o->rows.at[i][o->id], &o->rows.at[i][n_set])) ids[n++] = &o->rows.at[i][n_set];
+        if (!n) continue;
+        bson_t command = BSON_INITIALIZER;
+        ServerView *view;
+        ServerCursor *cursor = NULL;
+        const bson_t *doc;
+        bson_append_utf8(&command, "find", 4, d->table->name.p, (int)d->table->name.n);
+        ok = dml_append_ids(d, &command, "filter", ids, n) && exec_view(x, &view) && server_read(x->server, view, &command, &cursor, x->error);
+        Value *scratch = NEW_ARRAY(&o->document_rows.arena, Value, d->table->columns.n + 1);
+        while (ok && (r = server_cursor_next(cursor, &doc, x->error)) > 0) {
+            Value *kept = rows_new(&o->document_rows, 2), id;
+            const uint8_t *bytes = arena_copy(&o->document_rows.arena, bson_get_data(doc), doc->len);
+            bson_t own;
+            if (!bson_init_static(&own, bytes, doc->len)) continue;
+            dml_decode(d, &own, scratch, &id);
+            kept[0] = id;
+            kept[1] = (Value){.type = SQM_BSON, .bson_type = BSON_TYPE_DOCUMENT, .len = doc->len, .u.bytes = bytes};
+            ok = rows_charge(&o->document_rows) && hash_add(&o->documents, keys_hash(kept, 1), kept);
+        }
+        ok = ok && r == 0;
+        server_cursor_close(cursor);
+        bson_destroy(&command);
+    }
+    return ok;
+}
+
+static bool change_rows(Modify *o) {
+    Dml *d = o->d;
+    int n_set = o->m->set.n;
+    if (o->id >= 0 && !read_documents(o)) return false;
+    for (int i = 0; i < o->rows.n; i++) {
+        Value *row = o->rows.at[i], *id = &row[n_set];
+        bson_t document;
+        const bson_t *stored = NULL;
+        int found = o->id >= 0 ? hash_find(&o->documents, keys_hash(id, 1), id) : -1;
+        if (found >= 0) {
+            const Value *raw = &o->documents.at[found].row[1];
+            if (bson_init_static(&document, raw->u.bytes, raw->len)) stored = &document;
+        }
+        if (!changes_add(&o->changes, id, stored, o->columns, row, n_set)) return false;
+        if (!d->has_returning) continue;
+        arena_clear(&d->scratch);
+        for (int k = 0; k < n_set; k++) row[n_set + 1 + o->columns[k]] = row[k];
+        if (!dml_return(d, row + n_set + 1)) return false;
+    }
+    return changes_send(&o->changes, &d->affected);
+}
+
+static bool delete_rows(Modify *o) {
+    Dml *d = o->d;
+    const Value **ids = NEW_ARRAY(&o->document_rows.arena, const Value *, IDS_AT_ONCE);
+    bson_t *item = o->changes.item;
+    bool ok = true;
+    for (int i = 0; i < o->rows.n && ok;) {
+        int n = 0;
+        for (; i < o->rows.n && n < IDS_AT_ONCE && ok; i++) {
+            ids[n++] = &o->rows.at[i][0];
+            arena_clear(&d->scratch);
+            ok = dml_return(d, &o->rows.at[i][1]);
+        }
+        bson_reinit(item);
+        ok = ok && dml_append_ids(d, item, "q", ids, n) && bson_append_int32(item, "limit", -1, 0) && writes_add(&o->deletes, item);
+    }
+    return ok && writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n);
+}
+
+static void forget(Modify *o) {
+    hash_free(&o->ids);
+    hash_free(&o->documents);
+    rows_free(&o->rows);
+    rows_free(&o->document_rows);
+    writes_clear(&o->deletes);
+    changes_clear(&o->changes);
+}
+
+static bool attempt_rows(Dml *d, void *context) {
+    Modify *o = context;
+    forget(o);
+    changes_init(&o->changes, d);
+    if (!read_rows(o)) return false;
+    return d->x->plan->resolved->tag == STMT_DELETE ? delete_rows(o) : change_rows(o);
+}
+
+static bool run_rows(Dml *d, const ModifyQuery *m) {
+    Exec *x = d->x;
+    Modify o = {.d = d, .m = m, .rows = {.x = x}, .document_rows = {.x = x}, .id = -1};
+    hash_init(&o.ids, x, m->set.n, 1);
+    hash_init(&o.documents, x, 0, 1);
+    writes_init(&o.deletes, d, "delete", "deletes");
+    changes_init(&o.changes, d);
+    o.columns = NEW_ARRAY(&x->arena, int, m->set.n + 1);
+    for (int i = 0; i < m->set.n; i++) {
+        o.columns[i] = m->set.at[i].column;
+        if (str_is(m->table->columns.at[o.columns[i]].field, "_id")) o.id = i;
+    }
+    bool ok = dml_transaction(d, attempt_rows, &o);
+    forget(&o);
+    return ok;
+}
+
+bool dml_modify(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
+    return p->method == MODIFY_COMMAND ? run_command(d, m, p) : run_rows(d, m);
+}

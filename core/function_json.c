@@ -1,0 +1,274 @@
+/* function_json.c - operators and functions of json/jsonb, over json.h.
+ *
+ * JSON values and native documents are navigated alike; what is taken out of a value is JSON. Missing is SQL NULL, JSON null stays a JSON null. The step of
+ * -> is a key when it is text and an index when it is a number; a path is an array of text or its literal '{a,0}'.
+ *     '{"a": [1, 2]}' -> 'a' ->> 1 = '2'        '[1]' @> '1'        jsonb_build_object('a', 1)        '{"a": 1}' - 'a' = {}
+ * Untyped text where JSON is wanted is parsed. Functions that return rows (jsonb_each ...) belong in FROM. */
+#include "datetime.h"
+#include "json.h"
+#include "scalar.h"
+
+/* An argument that must be JSON. SQL values from undeclared columns count as the JSON they would be. */
+static bool read_json(Eval *ev, const Value *v, Value *out) {
+    if (v->type == SQM_TEXT) return json_parse(ev->arena, (Str){v->u.text, v->len}, out, ev->error);
+    *out = json_is(v) ? *v : value_to_json(ev->arena, v);
+    return true;
+}
+
+static Value as_json(Value v) {
+    if (v.type == SQM_BSON) v.type = SQM_JSON;
+    return v;
+}
+
+/* ---- navigation ---- */
+
+static bool get(Eval *ev, const Value *v, const Value *step, Value *item) {
+    if (!json_is(v)) return false;
+    if (step->type == SQM_INT) return json_get_index(v, step->u.i, item);
+    return json_get(v, scalar_text(ev, step), item);
+}
+
+SCALAR(sql_json_get) {
+    Value v, item;
+    if (!read_json(ev, &args[0], &v)) return false;
+    *out = get(ev, &v, &args[1], &item) ? as_json(item) : sqm_null();
+    return true;
+}
+
+SCALAR(sql_json_get_text) {
+    Value v, item;
+    if (!read_json(ev, &args[0], &v)) return false;
+    *out = get(ev, &v, &args[1], &item) ? json_as_text(ev->arena, &item) : sqm_null();
+    return true;
+}
+
+/* Steps from an array (or its text form); *null set when one of them is NULL. */
+static bool read_path(Eval *ev, const Value *v, Str **steps, int *n, bool *null) {
+    Value path = *v;
+    const Value *items;
+    *null = false;
+    if (v->type == SQM_TEXT && !cast_value(ev, v, (Type){TYPE_ARRAY, -1, -1, TYPE_TEXT}, &path)) return false;
+    if (!array_items(ev, &path, &items, n)) return scalar_fail(ev, SQM_ERROR_DATATYPE_MISMATCH, "a JSON path must be an array of text");
+    *steps = NEW_ARRAY(ev->arena, Str, *n ? *n : 1);
+    for (int i = 0; i < *n; i++) {
+        *null |= items[i].type == SQM_NULL;
+        if (items[i].type != SQM_NULL) (*steps)[i] = scalar_text(ev, &items[i]);
+    }
+    return true;
+}
+
+static bool follow(Eval *ev, const Value *from, const Str *steps, int n, bool null, bool text, Value *out) {
+    Value v, item;
+    if (!read_json(ev, from, &v)) return false;
+    bool found = !null && json_path(&v, steps, n, &item);
+    *out = !found ? sqm_null() : text ? json_as_text(ev->arena, &item) : as_json(item);
+    return true;
+}
+
+static bool path(Eval *ev, const Value *args, bool text, Value *out) {
+    Str *steps;
+    int count;
+    bool null;
+    return read_path(ev, &args[1], &steps, &count, &null) && follow(ev, &args[0], steps, count, null, text, out);
+}
+SCALAR(sql_json_path) { return path(ev, args, false, out); }
+SCALAR(sql_json_path_text) { return path(ev, args, true, out); }
+
+/* jsonb_extract_path(json, step, step, ...) */
+static bool extract(Eval *ev, const Value *args, int n, bool text, Value *out) {
+    Str *steps = NEW_ARRAY(ev->arena, Str, n);
+    for (int i = 1; i < n; i++) steps[i - 1] = scalar_text(ev, &args[i]);
+    return follow(ev, &args[0], steps, n - 1, false, text, out);
+}
+SCALAR(sql_json_extract_path) { return extract(ev, args, n, false, out); }
+SCALAR(sql_json_extract_path_text) { return extract(ev, args, n, true, out); }
+
+/* ---- questions ---- */
+
+SCALAR(sql_json_contains) {
+    Value a, b;
+    if (!read_json(ev, &args[0], &a) || !read_json(ev, &args[1], &b)) return false;
+    return *out = sqm_bool(json_contains(&a, &b)), true;
+}
+
+SCALAR(sql_json_has_key) {
+    Value v;
+    if (!read_json(ev, &args[0], &v)) return false;
+    return *out = sqm_bool(json_has_key(&v, scalar_text(ev, &args[1]))), true;
+}
+
+static bool has_keys(Eval *ev, const Value *args, bool all, Value *out) {
+    Value v, keys = args[1];
+    const Value *items;
+    int count;
+    if (!read_json(ev, &args[0], &v)) return false;
+    if (keys.type == SQM_TEXT && !cast_value(ev, &args[1], (Type){TYPE_ARRAY, -1, -1, TYPE_TEXT}, &keys)) return false;
+    if (!array_items(ev, &keys, &items, &count)) return scalar_fail(ev, SQM_ERROR_DATATYPE_MISMATCH, "an array of text is needed on the right");
+    bool result = all;
+    for (int i = 0; i < count && result == all; i++) {
+        if (items[i].type == SQM_NULL) continue;
+        result = json_has_key(&v, scalar_text(ev, &items[i]));
+    }
+    return *out = sqm_bool(result), true;
+}
+SCALAR(sql_json_has_any) { return has_keys(ev, args, false, out); }
+SCALAR(sql_json_has_all) { return has_keys(ev, args, true, out); }
+
+SCALAR(sql_json_typeof) {
+    Value v;
+    if (!read_json(ev, &args[0], &v)) return false;
+    return *out = scalar_from_text(str_from(json_typeof(&v))), true;
+}
+
+SCALAR(sql_json_array_length) {
+    Value v;
+    if (!read_json(ev, &args[0], &v)) return false;
+    if (!json_is_array(&v)) return scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "cannot get array length of %s", json_is_object(&v) ? "a non-array" : "a scalar");
+    return *out = sqm_int(json_length(&v)), true;
+}
+
+SCALAR(sql_json_object_length) {
+    Value v;
+    if (!read_json(ev, &args[0], &v)) return false;
+    if (!json_is_object(&v)) return scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "cannot get the number of keys of a JSON value that is no object");
+    return *out = sqm_int(json_length(&v)), true;
+}
+
+/* ---- building ---- */
+
+/* Argument i as it goes into JSON: an instant shows its zone, which the value alone doesn't know. */
+static Value item_of(Eval *ev, const Expr *e, const Value *args, int i) {
+    if (args[i].type != SQM_TIMESTAMP || scalar_arg_type(e, i).tag == TYPE_TIMESTAMP) return args[i];
+    char *text = arena_alloc(ev->arena, DATETIME_TEXT);
+    return sqm_text(text, timestamp_text(args[i].u.i, 'T', true, text));
+}
+
+SCALAR(sql_to_json) {
+    Value item = item_of(ev, e, args, 0);
+    *out = json_is(&item) ? as_json(item) : value_to_json(ev->arena, &item);
+    return true;
+}
+
+SCALAR(sql_json_build_array) {
+    JsonBuilder b = json_builder(ev->arena, true);
+    for (int i = 0; i < n; i++) {
+        Value item = item_of(ev, e, args, i);
+        json_add(&b, (Str){"", 0}, &item);
+    }
+    *out = json_finish(&b);
+    return true;
+}
+
+SCALAR(sql_json_build_object) {
+    if (n % 2) return scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "argument list must have even number of elements");
+    JsonBuilder b = json_builder(ev->arena, false);
+    for (int i = 0; i + 1 < n; i += 2) {
+        if (args[i].type == SQM_NULL) return scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "argument %d: key must not be null", i + 1);
+        if (args[i].type == SQM_TUPLE || json_is(&args[i])) return scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "key value must be scalar, not array, composite, or json");
+        Value item = item_of(ev, e, args, i + 1);
+        json_add(&b, scalar_text(ev, &args[i]), &item);
+    }
+    *out = json_finish(&b);
+    return true;
+}
+
+/* ---- change ---- */
+
+SCALAR(sql_json_concat) {
+    Value a, b;
+    if (!read_json(ev, &args[0], &a) || !read_json(ev, &args[1], &b)) return false;
+    *out = as_json(json_concat(ev->arena, &a, &b));
+    return true;
+}
+
+/* json - key, json - index, json - array of keys */
+SCALAR(sql_json_delete) {
+    Value v;
+    const Value *items;
+    int count;
+    if (!read_json(ev, &args[0], &v)) return false;
+    if (args[1].type == SQM_INT) {
+        if (!json_delete_index(ev->arena, &v, args[1].u.i, out, ev->error)) return false;
+    } else if (array_items(ev, &args[1], &items, &count)) {
+        *out = v;
+        for (int i = 0; i < count; i++) {
+            Value before = *out;
+            if (items[i].type != SQM_NULL && !json_delete_key(ev->arena, &before, scalar_text(ev, &items[i]), out, ev->error)) return false;
+        }
+    } else if (!json_delete_key(ev->arena, &v, scalar_text(ev, &args[1]), out, ev->error)) return false;
+    *out = as_json(*out);
+    return true;
+}
+
+static bool change(Eval *ev, const Value *from, const Value *where, JsonChange how, const Value *item, Value *out) {
+    Value v;
+    Str *steps;
+    int count;
+    bool null;
+    if (!read_json(ev, from, &v) || !read_path(ev, where, &steps, &count, &null)) return false;
+    if (null) return scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "a path element is null");
+    if (!json_change(ev->arena, &v, steps, count, how, item, out, ev->error)) return false;
+    *out = as_json(*out);
+    return true;
+}
+
+SCALAR(sql_json_delete_path) { return change(ev, &args[0], &args[1], JSON_DELETE, NULL, out); }
+
+static bool read_flag(Eval *ev, const Value *args, int n, int i, bool absent, bool *out) {
+    Value flag = sqm_bool(absent);
+    if (n > i && !cast_value(ev, &args[i], TYPE(BOOL), &flag)) return false;
+    *out = flag.type == SQM_BOOL && flag.u.b;
+    return true;
+}
+
+/* jsonb_set(json, path, value [, create]) */
+SCALAR(sql_json_set) {
+    Value item;
+    bool create;
+    return read_json(ev, &args[2], &item) && read_flag(ev, args, n, 3, true, &create) && change(ev, &args[0], &args[1], create ? JSON_SET : JSON_REPLACE, &item, out);
+}
+
+/* jsonb_insert(json, path, value [, after]) */
+SCALAR(sql_json_insert) {
+    Value item;
+    bool after;
+    return read_json(ev, &args[2], &item) && read_flag(ev, args, n, 3, false, &after) && change(ev, &args[0], &args[1], after ? JSON_INSERT_AFTER : JSON_INSERT_BEFORE, &item, out);
+}
+
+SCALAR(sql_json_strip_nulls) {
+    Value v;
+    if (!read_json(ev, &args[0], &v)) return false;
+    *out = as_json(json_strip_nulls(ev->arena, &v));
+    return true;
+}
+
+/* Indented by four blanks, a line for each element. */
+static void add_pretty(Text *t, const Value *v, int depth) {
+    if (!json_is_object(v) && !json_is_array(v)) {
+        json_write(t, v);
+        return;
+    }
+    bool object = json_is_object(v), first = true;
+    JsonIter it = json_iter(v);
+    Str key;
+    Value item;
+    text_adds(t, object ? "{" : "[");
+    while (json_next(&it, &key, &item)) {
+        text_addf(t, "%s\n%*s", first ? "" : ",", (depth + 1) * 4, "");
+        if (object) {
+            json_quote(t, key);
+            text_adds(t, ": ");
+        }
+        add_pretty(t, &item, depth + 1);
+        first = false;
+    }
+    text_addf(t, "\n%*s%s", depth * 4, "", object ? "}" : "]");
+}
+
+SCALAR(sql_jsonb_pretty) {
+    Value v;
+    if (!read_json(ev, &args[0], &v)) return false;
+    Text t = {.arena = ev->arena};
+    add_pretty(&t, &v, 0);
+    return *out = scalar_from_text((Str){t.p, (uint32_t)t.n}), true;
+}

@@ -1,0 +1,48 @@
+/* mql.h - from plans and resolved expressions to MongoDB commands.
+ *
+ * Two languages (shared notes: docs/semantics.md): $match predicates, index-friendly and by polarity ("is true" / "is false"), and aggregation
+ * expressions. can_* answer at plan time from types and tags alone; the emitters then run at each execution, when parameters and outer references
+ * have values: a constant is evaluated (eval) and its value may change the shape (NULL comparison -> never, LIKE prefix -> anchored regex). Emission
+ * fails only when evaluating a constant does (division by zero ...). */
+#ifndef SQM_MQL_H
+#define SQM_MQL_H
+
+#include "eval.h"
+#include "plan.h"
+
+/* May "e is true" be decided by the server for rows of relation `rel` alone? (Everything else in it is constant.) */
+bool mql_can_match(const Expr *e, const Rel *rel);
+/* Has `e` an aggregation-expression form over relation `rel` whose value (NULLs, overflow, rounding, division by zero) is exactly eval()'s? */
+bool mql_can_express(const Expr *e, const Rel *rel);
+/* May the whole GROUP BY + aggregates of the query run as $group on `rel`? */
+bool mql_can_group(const Query *q, const Rel *rel);
+/* May this sort key be sorted by the server (a plain column; NULLs where MongoDB puts them)? */
+bool mql_can_sort(const SortKey *key, const Rel *rel);
+
+typedef struct Emit {
+    Eval *ev;               /* evaluates constants; ev->error receives failures */
+    const Rel *rel;
+    Arena *arena;
+    bool show;              /* EXPLAIN without values: an unbound parameter is emitted as {"$parameter": i} */
+} Emit;
+
+/* Appends the filter for "all conjuncts are true" to `filter`. *never: no row can match (don't ask the server). */
+bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never);
+/* A filter for CHECK validators: matches documents for which `e` isn't false. */
+bool mql_not_false(Emit *em, const Expr *e, bson_t *filter);
+/* Appends an aggregation expression that is true exactly when the condition e is TRUE. */
+bool mql_express_true(Emit *em, const Expr *e, bson_t *out, const char *key);
+/* Appends the aggregation expression under `key`. */
+bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key);
+
+/* Rows to fetch by key, for METHOD_KEY joins: column IN values (no NULLs, distinct). */
+typedef struct KeyFilter { int column; const Value *values; int n; } KeyFilter;
+/* The command of a SCAN: find when match/sort/skip/limit/projection is enough, aggregate otherwise. *never: no command needed, no rows.
+ * `offset`/`limit` are the scan's, evaluated. Output documents: for find the collection's (projected) documents; for grouped scans
+ * { k: [key values...], a: [aggregate values...] } in query order. */
+bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, bson_t *command, bool *never);
+/* update/delete commands of MODIFY_COMMAND. */
+bool mql_update(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);
+bool mql_delete(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);
+
+#endif

@@ -1,0 +1,409 @@
+/* mql_command.c - whole commands: a SCAN as find or aggregate, UPDATE and DELETE as one command.
+ *
+ *     Scan book  match pages > %1  sort name  limit 5
+ *         { find: "book", filter: {pages: {$gt: 100}}, sort: {name: 1}, limit: 5, projection: {name: 1, _id: 0} }
+ *     Scan book  grouped by author_id: count(*)
+ *         { aggregate: "book", pipeline: [ {$group: {_id: {k0: {$ifNull: ["$author_id", null]}}, a0: {$sum: 1}}}, {$project: {_id: 0, k: ["$_id.k0"], a: ["$a0"]}} ], cursor: {} }
+ * find whenever match, sort, skip, limit and projection are enough: it is the cheaper command, and the only one that MongoDB plans with its fast path for _id. */
+#include <stdio.h>
+
+#include "mql_internal.h"
+
+/* ---- grouping ---- */
+
+static bool is_aggregate(const Expr *e, const char *name) { return strcmp(e->aggregate->name, name) == 0; }
+
+static bool ordered_type(Type t) {
+    return type_is_integer(t) || t.tag == TYPE_NUMERIC || type_is_text(t) || type_is_datetime(t) || t.tag == TYPE_INTERVAL || t.tag == TYPE_UUID || t.tag == TYPE_OBJECTID;
+}
+
+/* Sums and averages of doubles depend on the order of addition, so only exact types are added up by the server; AVG stays here (its digits are PostgreSQL's). */
+static bool can_aggregate(const Expr *e, const Rel *rel) {
+    if (e->distinct || e->order || (e->filter && !(mql_can_express(e->filter, rel)))) return false;
+    if (is_aggregate(e, "count")) return e->args.n == 0 || mql_can_express(e->args.at[0], rel);
+    if (e->args.n != 1 || !mql_can_express(e->args.at[0], rel) || expr_is_constant(e->args.at[0])) return false;
+    Type t = e->args.at[0]->type;
+    if (is_aggregate(e, "sum")) return type_is_integer(t) || t.tag == TYPE_INTERVAL || t.tag == TYPE_FLOAT8 || t.tag == TYPE_NUMERIC;
+    if (is_aggregate(e, "avg")) return t.tag == TYPE_FLOAT8;
+    if (is_aggregate(e, "min") || is_aggregate(e, "max")) return ordered_type(t);
+    return false;
+}
+
+bool mql_can_group(const Query *q, const Rel *rel) {
+    if (rel->kind != REL_TABLE || q->grouping_sets.n) return false;
+    for (int i = 0; i < q->group_keys.n; i++) {
+        Type t = q->group_keys.at[i]->type;
+        if (!mql_can_express(q->group_keys.at[i], rel) || !(ordered_type(t) || t.tag == TYPE_BOOL || t.tag == TYPE_FLOAT8)) return false;
+        if (rel->table->legacy && t.tag == TYPE_UUID) return false;
+    }
+    for (int i = 0; i < q->aggs.n; i++)
+        if (!can_aggregate(q->aggs.at[i], rel)) return false;
+    return true;
+}
+
+bool mql_can_sort(const SortKey *key, const Rel *rel) {
+    const Expr *e = key->expr;
+    if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
+    if (!ordered_type(e->type) && e->type.tag != TYPE_BOOL && e->type.tag != TYPE_FLOAT8 && e->type.tag != TYPE_FLOAT4 && e->type.tag != TYPE_BYTEA) return false;
+    return key->nulls_first != key->descending || !e->nullable;
+}
+
+/* {$cond: [filter, value, null]} or the value alone. `counted`: 1 for a row that counts, else 0. */
+static bool aggregate_value(Emit *em, const Expr *e, bson_t *out, const char *key, bool counted) {
+    bson_t cond, list;
+    bool ok = true;
+    const Expr *arg = e->args.n ? e->args.at[0] : NULL;
+    if (!counted && !e->filter) return mql_express(em, arg, out, key);
+    if (counted && !e->filter && !arg) { bson_append_int32(out, key, -1, 1); return true; }
+    bson_append_document_begin(out, key, -1, &cond);
+    bson_append_array_begin(&cond, "$cond", -1, &list);
+    if (counted) {
+        bson_t both, parts;
+        bson_append_document_begin(&list, "0", -1, &both);
+        bson_append_array_begin(&both, "$and", -1, &parts);
+        if (arg) {
+            bson_t gt, pair;
+            bson_append_document_begin(&parts, "0", -1, &gt);
+            bson_append_array_begin(&gt, "$gt", -1, &pair);
+            ok = mql_express(em, arg, &pair, "0");
+            bson_append_null(&pair, "1", -1);
+            bson_append_array_end(&gt, &pair);
+            bson_append_document_end(&parts, &gt);
+        }
+        if (ok && e->filter) ok = mql_express_true(em, e->filter, &parts, arg ? "1" : "0");
+        bson_append_array_end(&both, &parts);
+        bson_append_document_end(&list, &both);
+        bson_append_int32(&list, "1", -1, 1);
+        bson_append_int32(&list, "2", -1, 0);
+    } else {
+        ok = mql_express_true(em, e->filter, &list, "0") && mql_express(em, arg, &list, "1");
+        bson_append_null(&list, "2", -1);
+    }
+    bson_append_array_end(&cond, &list);
+    bson_append_document_end(out, &cond);
+    return ok;
+}
+
+static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage) {
+    char key[16], at[24], path[32];
+    bson_t s, group, id, acc, null_;
+    bool ok = true;
+    snprintf(key, sizeof key, "%d", (*stage)++);
+    bson_append_document_begin(pipeline, key, -1, &s);
+    bson_append_document_begin(&s, "$group", -1, &group);
+    if (q->group_keys.n) {
+        bson_append_document_begin(&group, "_id", -1, &id);
+        for (int i = 0; i < q->group_keys.n && ok; i++) {
+            snprintf(at, sizeof at, "k%d", i);
+            bson_append_document_begin(&id, at, -1, &acc);
+            bson_append_array_begin(&acc, "$ifNull", -1, &null_);
+            ok = mql_express(em, q->group_keys.at[i], &null_, "0");
+            bson_append_null(&null_, "1", -1);
+            bson_append_array_end(&acc, &null_);
+            bson_append_document_end(&id, &acc);
+        }
+        bson_append_document_end(&group, &id);
+    } else {
+        bson_append_null(&group, "_id", -1);
+    }
+    for (int i = 0; i < q->aggs.n && ok; i++) {
+        const Expr *e = q->aggs.at[i];
+        bool count = is_aggregate(e, "count"), sum = is_aggregate(e, "sum");
+        snprintf(at, sizeof at, "a%d", i);
+        bson_append_document_begin(&group, at, -1, &acc);
+        ok = aggregate_value(em, e, &acc, count || sum ? "$sum" : is_aggregate(e, "avg") ? "$avg" : is_aggregate(e, "min") ? "$min" : "$max", count);
+        bson_append_document_end(&group, &acc);
+        if (sum && ok) {   /* SUM of nothing is NULL: how many values went in */
+            snprintf(at, sizeof at, "n%d", i);
+            bson_append_document_begin(&group, at, -1, &acc);
+            ok = aggregate_value(em, e, &acc, "$sum", true);
+            bson_append_document_end(&group, &acc);
+        }
+    }
+    bson_append_document_end(&s, &group);
+    bson_append_document_end(pipeline, &s);
+
+    bson_t project, list, cond, parts;
+    snprintf(key, sizeof key, "%d", (*stage)++);
+    bson_append_document_begin(pipeline, key, -1, &s);
+    bson_append_document_begin(&s, "$project", -1, &project);
+    bson_append_int32(&project, "_id", -1, 0);
+    bson_append_array_begin(&project, "k", -1, &list);
+    for (int i = 0; i < q->group_keys.n; i++) {
+        snprintf(at, sizeof at, "%d", i);
+        snprintf(path, sizeof path, "$_id.k%d", i);
+        bson_append_utf8(&list, at, -1, path, -1);
+    }
+    bson_append_array_end(&project, &list);
+    bson_append_array_begin(&project, "a", -1, &list);
+    for (int i = 0; i < q->aggs.n; i++) {
+        snprintf(at, sizeof at, "%d", i);
+        if (is_aggregate(q->aggs.at[i], "sum")) {
+            char n[32];
+            bson_append_document_begin(&list, at, -1, &cond);
+            bson_append_array_begin(&cond, "$cond", -1, &parts);
+            snprintf(n, sizeof n, "$n%d", i);
+            bson_append_utf8(&parts, "0", -1, n, -1);
+            snprintf(path, sizeof path, "$a%d", i);
+            bson_append_utf8(&parts, "1", -1, path, -1);
+            bson_append_null(&parts, "2", -1);
+            bson_append_array_end(&cond, &parts);
+            bson_append_document_end(&list, &cond);
+        } else {
+            snprintf(path, sizeof path, "$a%d", i);
+            bson_append_utf8(&list, at, -1, path, -1);
+        }
+    }
+    bson_append_array_end(&project, &list);
+    bson_append_document_end(&s, &project);
+    bson_append_document_end(pipeline, &s);
+    return ok;
+}
+
+/* ---- scans ---- */
+
+static void key_filter(Emit *em, const KeyFilter *keys, bson_t *out) {
+    bson_t ops, list;
+    char at[16];
+    Str field = rel_field(em->rel, keys->column);
+    bson_append_document_begin(out, field.p, (int)field.n, &ops);
+    if (keys->n == 1) {
+        mql_value(&ops, "$eq", &keys->values[0]);
+    } else {
+        int k = 0;
+        bson_append_array_begin(&ops, "$in", -1, &list);
+        for (int i = 0; i < keys->n; i++) {
+            snprintf(at, sizeof at, "%d", k++);
+            mql_value(&list, at, &keys->values[i]);
+            if (em->rel->table->legacy && keys->values[i].type == SQM_UUID) {
+                snprintf(at, sizeof at, "%d", k++);
+                bson_append_binary(&list, at, -1, BSON_SUBTYPE_UUID_DEPRECATED, keys->values[i].u.bytes, 16);
+            }
+        }
+        bson_append_array_end(&ops, &list);
+    }
+    bson_append_document_end(out, &ops);
+}
+
+/* Evaluates LIMIT or OFFSET. -1: none. */
+static bool count_value(Emit *em, const Expr *e, const char *what, int64_t *out, int *parameter) {
+    *out = -1;
+    *parameter = -1;
+    if (!e) return true;
+    Value v;
+    bool unbound;
+    int number = 0;
+    if (!mql_constant(em, e, &v, &unbound, &number)) return false;
+    if (unbound) { *parameter = number; return true; }
+    if (v.type == SQM_NULL) return true;
+    if (v.type != SQM_INT) return eval_fail(em->ev, e, SQM_ERROR_INVALID_ARGUMENT, "argument of %s must be an integer", what);
+    if (v.u.i < 0) return eval_fail(em->ev, e, SQM_ERROR_INVALID_ARGUMENT, "%s must not be negative", what);
+    *out = v.u.i;
+    return true;
+}
+
+static void append_sort(Emit *em, const SortKeys *sort, bson_t *out) {
+    for (int i = 0; i < sort->n; i++) {
+        Str field = rel_field(em->rel, sort->at[i].expr->column);
+        bson_append_int32(out, field.p, (int)field.n, sort->at[i].descending ? -1 : 1);
+    }
+}
+
+static void append_projection(Emit *em, const Plan *scan, bson_t *out) {
+    bool id = false;
+    for (int i = 0; i < scan->columns.n; i++) {
+        Str field = rel_field(em->rel, scan->columns.at[i].column);
+        if (str_is(field, "_id")) id = true;
+        bson_append_int32(out, field.p, (int)field.n, 1);
+    }
+    /* With nothing to fetch the smallest document is _id alone. */
+    if (!id) bson_append_int32(out, "_id", 3, scan->columns.n ? 0 : 1);
+}
+
+/* More rows in the first reply than the server's default of 101: most results then need one round trip. */
+enum { FIRST_BATCH = 2000 };
+
+bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, bson_t *command, bool *never) {
+    bson_t filter = BSON_INITIALIZER, child;
+    Str name = scan->rel->table->name;
+    int64_t limit = -1, offset = -1;
+    int limit_parameter = -1, offset_parameter = -1;
+    em->rel = scan->rel;
+    *never = scan->never;
+    if (keys && keys->n == 0) *never = true;
+    bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
+              count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
+    if (ok && limit == 0) *never = true;
+    /* An aggregate without GROUP BY has a row even of nothing: the executor makes it when no document comes. */
+    if (ok && *never) { bson_destroy(&filter); return true; }
+    if (ok && keys) {
+        bson_t both = BSON_INITIALIZER;
+        key_filter(em, keys, &both);
+        if (!bson_empty(&filter)) {
+            bson_t all = BSON_INITIALIZER, list;
+            bson_append_array_begin(&all, "$and", -1, &list);
+            bson_append_document(&list, "0", -1, &both);
+            bson_append_document(&list, "1", -1, &filter);
+            bson_append_array_end(&all, &list);
+            bson_destroy(&both);
+            bson_destroy(&filter);
+            bson_steal(&filter, &all);
+        } else {
+            bson_destroy(&filter);
+            bson_steal(&filter, &both);
+        }
+    }
+    if (!ok) { bson_destroy(&filter); return false; }
+    if (!scan->grouped) {
+        bson_append_utf8(command, "find", 4, name.p, (int)name.n);
+        if (!bson_empty(&filter)) bson_append_document(command, "filter", 6, &filter);
+        if (scan->sort.n) {
+            bson_append_document_begin(command, "sort", 4, &child);
+            append_sort(em, &scan->sort, &child);
+            bson_append_document_end(command, &child);
+        }
+        if (offset_parameter >= 0) mql_parameter(command, "skip", offset_parameter);
+        else if (offset > 0) bson_append_int64(command, "skip", 4, offset);
+        if (limit_parameter >= 0) mql_parameter(command, "limit", limit_parameter);
+        else if (limit > 0) bson_append_int64(command, "limit", 5, limit);
+        bson_append_document_begin(command, "projection", 10, &child);
+        append_projection(em, scan, &child);
+        bson_append_document_end(command, &child);
+        if (limit > 0 && limit <= FIRST_BATCH) {
+            bson_append_bool(command, "singleBatch", 11, true);
+            bson_append_int64(command, "batchSize", 9, limit);
+        } else if (!em->show) {
+            bson_append_int32(command, "batchSize", 9, FIRST_BATCH);
+        }
+    } else {
+        bson_t pipeline, stage;
+        int n = 0;
+        bson_append_utf8(command, "aggregate", 9, name.p, (int)name.n);
+        bson_append_array_begin(command, "pipeline", 8, &pipeline);
+        if (!bson_empty(&filter)) {
+            bson_append_document_begin(&pipeline, "0", 1, &stage);
+            bson_append_document(&stage, "$match", 6, &filter);
+            bson_append_document_end(&pipeline, &stage);
+            n = 1;
+        }
+        ok = group_stages(em, q, &pipeline, &n);
+        bson_append_array_end(command, &pipeline);
+        bson_append_document_begin(command, "cursor", 6, &child);
+        bson_append_document_end(command, &child);
+    }
+    bson_destroy(&filter);
+    return ok;
+}
+
+/* ---- UPDATE and DELETE by one command ---- */
+
+static bool assigned_value(Emit *em, const ModifyQuery *m, const Assign *a, Value *out, bool *unbound, int *parameter) {
+    const Column *c = &m->table->columns.at[a->column];
+    Value v;
+    if (!mql_constant(em, a->value, &v, unbound, parameter)) return false;
+    if (*unbound) return true;
+    if (!cast_assign(em->ev, &v, c->type, c->name, out)) return false;
+    if (out->type == SQM_NULL && c->not_null)
+        return eval_fail(em->ev, a->value, SQM_ERROR_NOT_NULL_VIOLATION, "null value in column \"" STR_FMT "\" of relation \"" STR_FMT "\" violates not-null constraint",
+                         STR_ARG(c->name), STR_ARG(m->table->name));
+    return true;
+}
+
+/* JSON's SQL NULL is the absent field; every other column keeps an explicit null. */
+static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON; }
+
+static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
+    bson_t set = BSON_INITIALIZER, unset = BSON_INITIALIZER;
+    bool ok = true;
+    for (int i = 0; i < m->set.n && ok; i++) {
+        const Assign *a = &m->set.at[i];
+        const Column *c = &m->table->columns.at[a->column];
+        Value v;
+        bool unbound;
+        int parameter = 0;
+        ok = assigned_value(em, m, a, &v, &unbound, &parameter);
+        if (!ok) break;
+        if (unbound) mql_parameter(&set, c->field.p, parameter);
+        else if (is_unset(m, a, &v)) bson_append_utf8(&unset, c->field.p, (int)c->field.n, "", 0);
+        else ok = value_append(&set, c->field.p, (int)c->field.n, &v, c->type) || eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
+    }
+    if (!bson_empty(&set)) bson_append_document(out, "$set", -1, &set);
+    if (!bson_empty(&unset)) bson_append_document(out, "$unset", -1, &unset);
+    bson_destroy(&set);
+    bson_destroy(&unset);
+    return ok;
+}
+
+static bool set_expressions(Emit *em, const ModifyQuery *m, bson_t *pipeline) {
+    bson_t stage, set, child, literal;
+    bool ok = true;
+    bson_append_document_begin(pipeline, "0", -1, &stage);
+    bson_append_document_begin(&stage, "$set", -1, &set);
+    for (int i = 0; i < m->set.n && ok; i++) {
+        const Assign *a = &m->set.at[i];
+        const Column *c = &m->table->columns.at[a->column];
+        if (expr_is_constant(a->value)) {
+            Value v;
+            bool unbound;
+            int parameter = 0;
+            ok = assigned_value(em, m, a, &v, &unbound, &parameter);
+            if (!ok) break;
+            if (unbound) { mql_parameter(&set, c->field.p, parameter); continue; }
+            if (is_unset(m, a, &v)) { bson_append_utf8(&set, c->field.p, (int)c->field.n, "$$REMOVE", -1); continue; }
+            bson_append_document_begin(&set, c->field.p, (int)c->field.n, &literal);
+            value_append(&literal, "$literal", -1, &v, c->type);
+            bson_append_document_end(&set, &literal);
+            continue;
+        }
+        /* $toInt and $toLong raise when the value doesn't fit; null stays null. */
+        bson_append_document_begin(&set, c->field.p, (int)c->field.n, &child);
+        ok = mql_express(em, a->value, &child, c->type.tag == TYPE_INT8 ? "$toLong" : "$toInt");
+        bson_append_document_end(&set, &child);
+    }
+    bson_append_document_end(&stage, &set);
+    bson_append_document_end(pipeline, &stage);
+    return ok;
+}
+
+bool mql_update(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never) {
+    bson_t filter = BSON_INITIALIZER, updates, one, change;
+    em->rel = m->rows->rels.at[0];
+    bool ok = mql_match(em, &p->match, &filter, never);
+    if (ok) {
+        bson_append_utf8(command, "update", -1, m->table->name.p, (int)m->table->name.n);
+        bson_append_array_begin(command, "updates", -1, &updates);
+        bson_append_document_begin(&updates, "0", -1, &one);
+        bson_append_document(&one, "q", -1, &filter);
+        if (p->by_constants) {
+            bson_append_document_begin(&one, "u", -1, &change);
+            ok = set_constants(em, m, &change);
+            bson_append_document_end(&one, &change);
+        } else {
+            bson_append_array_begin(&one, "u", -1, &change);
+            ok = set_expressions(em, m, &change);
+            bson_append_array_end(&one, &change);
+        }
+        bson_append_bool(&one, "multi", -1, true);
+        bson_append_document_end(&updates, &one);
+        bson_append_array_end(command, &updates);
+    }
+    bson_destroy(&filter);
+    return ok;
+}
+
+bool mql_delete(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never) {
+    bson_t filter = BSON_INITIALIZER, deletes, one;
+    em->rel = m->rows->rels.at[0];
+    bool ok = mql_match(em, &p->match, &filter, never);
+    if (ok) {
+        bson_append_utf8(command, "delete", -1, m->table->name.p, (int)m->table->name.n);
+        bson_append_array_begin(command, "deletes", -1, &deletes);
+        bson_append_document_begin(&deletes, "0", -1, &one);
+        bson_append_document(&one, "q", -1, &filter);
+        bson_append_int32(&one, "limit", -1, 0);
+        bson_append_document_end(&deletes, &one);
+        bson_append_array_end(command, &deletes);
+    }
+    bson_destroy(&filter);
+    return ok;
+}

@@ -1,0 +1,700 @@
+/* mql_match.c - conditions as $match filters.
+ *
+ * In:  a condition over one relation, everything else in it constant for the run.  Out: a filter document that matches exactly the rows for which
+ * the condition is TRUE. Three-valued logic by polarity: each condition has two filters, "is true" and "is false"; NOT swaps them, and rows for which
+ * the condition is NULL are in neither:
+ *          NOT (a > 5 OR b = 'x')     ->    {$and: [{a: {$lte: 5}}, {b: {$nin: ["x", null]}}]}
+ * so nothing here is ever wrapped in $not over a comparison (which would match NULL). MongoDB's traps are met one by one, where they bite: $ne and $nin
+ * match NULL; ranges see only their own type class; NaN is in no range; a regular expression's $ matches before a last newline; dates have milliseconds.
+ * Conditions that compare two expressions of the row go through $expr (mql_expr.c). Not here: what can't be said exactly; can_* say no to it. */
+#include <math.h>
+#include <stdio.h>
+
+#include "datetime.h"
+#include "decimal.h"
+#include "mql_internal.h"
+
+/* ---- columns and constants ---- */
+
+bool mql_is_column(const Expr *e, const Rel *rel) { return e->tag == EXPR_VAR && e->level == 0 && e->rel == rel->id && e->column >= 0; }
+
+/* Types whose values compare in the server exactly as here. Documents don't (key order), nor do columns nobody declared (an array matches its items). */
+static bool scalar(Type t) {
+    return t.tag != TYPE_UNKNOWN && t.tag != TYPE_JSON && t.tag != TYPE_DOCUMENT && t.tag != TYPE_ARRAY && t.tag != TYPE_ROW;
+}
+
+/* A primary key kept in _id of an undeclared collection is a scalar whatever its type. */
+static bool plain_column(const Expr *e, const Rel *rel) {
+    if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
+    if (str_is(rel_field(rel, e->column), "_id")) return e->type.tag != TYPE_DOCUMENT && e->type.tag != TYPE_JSON;
+    return scalar(e->type);
+}
+
+static bool is_parameter_in(const Expr *e, int *parameter) {
+    if (e->tag == EXPR_PARAM) { *parameter = e->number; return true; }
+    for (int i = 0; i < e->args.n; i++)
+        if (is_parameter_in(e->args.at[i], parameter)) return true;
+    return false;
+}
+
+bool mql_constant(Emit *em, const Expr *e, Value *out, bool *unbound, int *parameter) {
+    *unbound = false;
+    if (em->show && is_parameter_in(e, parameter)) {
+        *unbound = true;
+        *out = sqm_null();
+        return true;
+    }
+    return eval(em->ev, e, out);
+}
+
+void mql_parameter(bson_t *out, const char *key, int parameter) {
+    bson_t child;
+    bson_append_document_begin(out, key, -1, &child);
+    bson_append_int32(&child, "$parameter", -1, parameter + 1);
+    bson_append_document_end(out, &child);
+}
+
+void mql_value(bson_t *out, const char *key, const Value *v) { value_append(out, key, -1, v, TYPE(UNKNOWN)); }
+
+/* ---- filters ---- */
+
+/* A filter under construction: a list of ANDed documents is an array; `never` means that no row matches. */
+typedef struct Filter { bson_t *out; int n; } Filter;   /* out: an array being filled */
+
+static void begin_item(Filter *f, bson_t *child, char *key) {
+    snprintf(key, 16, "%d", f->n++);
+    bson_append_document_begin(f->out, key, -1, child);
+}
+
+static void add_never(Filter *f) {
+    char key[16];
+    bson_t item;
+    begin_item(f, &item, key);
+    bson_append_int32(&item, "$alwaysFalse", -1, 1);
+    bson_append_document_end(f->out, &item);
+}
+
+static void begin_field(Filter *f, Str field, bson_t *item, bson_t *ops, char *key) {
+    begin_item(f, item, key);
+    bson_append_document_begin(item, field.p, (int)field.n, ops);
+}
+
+static void end_field(Filter *f, bson_t *item, bson_t *ops) {
+    bson_append_document_end(item, ops);
+    bson_append_document_end(f->out, item);
+}
+
+/* {field: {op: value}} */
+static void add_op(Filter *f, Str field, const char *op, const Value *v) {
+    char key[16];
+    bson_t item, ops;
+    begin_field(f, field, &item, &ops, key);
+    mql_value(&ops, op, v);
+    end_field(f, &item, &ops);
+}
+
+static void add_op_parameter(Filter *f, Str field, const char *op, int parameter) {
+    char key[16];
+    bson_t item, ops;
+    begin_field(f, field, &item, &ops, key);
+    mql_parameter(&ops, op, parameter);
+    end_field(f, &item, &ops);
+}
+
+static void add_null(Filter *f, Str field, bool negated) {
+    Value null = sqm_null();
+    add_op(f, field, negated ? "$ne" : "$eq", &null);
+}
+
+/* {field: {$nin: [v, null]}}: different, and known to be. */
+static void add_not_equal(Filter *f, Str field, const Value *v, int n) {
+    char key[16], at[16];
+    bson_t item, ops, list;
+    begin_field(f, field, &item, &ops, key);
+    bson_append_array_begin(&ops, "$nin", -1, &list);
+    for (int i = 0; i < n; i++) {
+        snprintf(at, sizeof at, "%d", i);
+        mql_value(&list, at, &v[i]);
+    }
+    snprintf(at, sizeof at, "%d", n);
+    bson_append_null(&list, at, -1);
+    bson_append_array_end(&ops, &list);
+    end_field(f, &item, &ops);
+}
+
+static void begin_list(Filter *f, const char *op, bson_t *item, bson_t *list, char *key) {
+    begin_item(f, item, key);
+    bson_append_array_begin(item, op, -1, list);
+}
+
+static void end_list(Filter *f, bson_t *item, bson_t *list) {
+    bson_append_array_end(item, list);
+    bson_append_document_end(f->out, item);
+}
+
+/* ---- comparisons with a constant ---- */
+
+static bool value_fits(Type column, const Value *v) {
+    switch ((sqm_type_t)v->type) {
+    case SQM_NULL: return true;
+    case SQM_BOOL: return column.tag == TYPE_BOOL;
+    case SQM_INT: case SQM_DOUBLE: case SQM_DECIMAL: return type_is_numeric(column);
+    case SQM_TEXT: return type_is_text(column);
+    case SQM_BYTES: return column.tag == TYPE_BYTEA;
+    case SQM_DATE: case SQM_TIMESTAMP: return type_is_datetime(column) && column.tag != TYPE_TIME;
+    case SQM_TIME: return column.tag == TYPE_TIME;
+    case SQM_INTERVAL: return column.tag == TYPE_INTERVAL;
+    case SQM_UUID: return column.tag == TYPE_UUID;
+    case SQM_OBJECTID: return column.tag == TYPE_OBJECTID;
+    case SQM_JSON: case SQM_BSON: case SQM_TUPLE: return false;
+    }
+    return false;
+}
+
+static bool below_millisecond(const Value *v) { return (v->type == SQM_TIMESTAMP || v->type == SQM_TIME) && v->u.i % 1000 != 0; }
+
+static void floor_millisecond(Value *v) {
+    int64_t rest = v->u.i % 1000;
+    v->u.i -= rest < 0 ? rest + 1000 : rest;
+}
+
+static bool is_nan(const Value *v) { return (v->type == SQM_DOUBLE && isnan(v->u.d)) || (v->type == SQM_DECIMAL && decimal_is_nan(v->u.decimal)); }
+
+static bool may_hold_nan(Type t) { return t.tag == TYPE_FLOAT4 || t.tag == TYPE_FLOAT8 || t.tag == TYPE_NUMERIC; }
+
+static Operator negated_operator(Operator op) {
+    switch ((int)op) {
+    case OP_EQ: return OP_NE;
+    case OP_NE: return OP_EQ;
+    case OP_LT: return OP_GE;
+    case OP_LE: return OP_GT;
+    case OP_GT: return OP_LE;
+    default: return OP_LT;
+    }
+}
+
+static Operator swapped_operator(Operator op) {
+    switch ((int)op) {
+    case OP_LT: return OP_GT;
+    case OP_LE: return OP_GE;
+    case OP_GT: return OP_LT;
+    case OP_GE: return OP_LE;
+    default: return op;
+    }
+}
+
+static const char *range_operator(Operator op) { return op == OP_LT ? "$lt" : op == OP_LE ? "$lte" : op == OP_GT ? "$gt" : "$gte"; }
+
+/* UUIDs of djongo 1.3 carry the legacy subtype 3 in the same byte order. */
+static void add_uuid(Filter *f, Str field, const Value *v, bool negated) {
+    char key[16];
+    bson_t item, ops, list;
+    begin_field(f, field, &item, &ops, key);
+    bson_append_array_begin(&ops, negated ? "$nin" : "$in", -1, &list);
+    bson_append_binary(&list, "0", -1, BSON_SUBTYPE_UUID, v->u.bytes, 16);
+    bson_append_binary(&list, "1", -1, BSON_SUBTYPE_UUID_DEPRECATED, v->u.bytes, 16);
+    if (negated) bson_append_null(&list, "2", -1);
+    bson_append_array_end(&ops, &list);
+    end_field(f, &item, &ops);
+}
+
+/* column op value is TRUE; the value isn't NULL and fits the column. */
+static void add_compare(Filter *f, Str field, Type column, Operator op, Value v, bool legacy) {
+    bool nan = is_nan(&v);
+    if (below_millisecond(&v)) {
+        /* Nothing stored equals it; everything stored lies on one side. */
+        floor_millisecond(&v);
+        if (op == OP_EQ) { add_never(f); return; }
+        if (op == OP_NE) { add_null(f, field, true); return; }
+        op = op == OP_LT || op == OP_LE ? OP_LE : OP_GT;
+    }
+    switch ((int)op) {
+    case OP_EQ:
+        if (legacy && v.type == SQM_UUID) add_uuid(f, field, &v, false);
+        else add_op(f, field, "$eq", &v);
+        return;
+    case OP_NE:
+        if (legacy && v.type == SQM_UUID) add_uuid(f, field, &v, true);
+        else add_not_equal(f, field, &v, 1);
+        return;
+    default: break;
+    }
+    if (nan) {   /* NaN is the greatest number and equals itself */
+        if (op == OP_GT) add_never(f);
+        else if (op == OP_GE) add_op(f, field, "$eq", &v);
+        else if (op == OP_LT) add_not_equal(f, field, &v, 1);
+        else add_null(f, field, true);
+        return;
+    }
+    if (may_hold_nan(column) && (op == OP_GT || op == OP_GE)) {
+        char key[16];
+        bson_t item, list;
+        Value not_a_number = sqm_double(NAN);
+        begin_list(f, "$or", &item, &list, key);
+        Filter either = {&list, 0};
+        add_op(&either, field, range_operator(op), &v);
+        add_op(&either, field, "$eq", &not_a_number);
+        end_list(f, &item, &list);
+        return;
+    }
+    add_op(f, field, range_operator(op), &v);
+}
+
+/* ---- patterns ---- */
+
+static bool is_special(char c) { return strchr("\\^$.|?*+()[]{}", c) != NULL && c != '\0'; }
+
+bool mql_like_pattern(Arena *arena, Str pattern, int escape, bool *exact, Str *out) {
+    Text plain = {.arena = arena}, regex = {.arena = arena};
+    text_add(&regex, "^", 1);
+    text_add(&plain, "", 0);
+    bool wild = false, open_end = false;
+    for (uint32_t i = 0; i < pattern.n; i++) {
+        char c = pattern.p[i];
+        open_end = false;
+        if (escape >= 0 && (unsigned char)c == escape) {
+            if (++i >= pattern.n) return false;
+            c = pattern.p[i];
+        } else if (c == '%') {
+            wild = true;
+            while (i + 1 < pattern.n && pattern.p[i + 1] == '%') i++;
+            if (i + 1 == pattern.n) { open_end = true; break; }
+            text_adds(&regex, ".*");
+            continue;
+        } else if (c == '_') {
+            wild = true;
+            text_adds(&regex, ".");
+            continue;
+        }
+        text_add(&plain, &c, 1);
+        if (is_special(c)) text_add(&regex, "\\", 1);
+        text_add(&regex, &c, 1);
+    }
+    if (!open_end) text_adds(&regex, "\\z");   /* not $, which matches before a last newline too */
+    *exact = !wild;
+    *out = wild ? (Str){regex.p, (uint32_t)regex.n} : (Str){plain.p, (uint32_t)plain.n};
+    return true;
+}
+
+static void add_regex(Filter *f, Str field, Str pattern, const char *options, bool negated) {
+    char key[16];
+    bson_t item, ops;
+    begin_field(f, field, &item, &ops, key);
+    if (negated) {
+        bson_append_regex_w_len(&ops, "$not", -1, pattern.p, (int)pattern.n, options);
+        bson_append_null(&ops, "$ne", -1);
+    } else {
+        bson_append_utf8(&ops, "$regex", -1, pattern.p, (int)pattern.n);
+        bson_append_utf8(&ops, "$options", -1, options, -1);
+    }
+    end_field(f, &item, &ops);
+}
+
+/* ---- the two polarities ---- */
+
+static bool add_true(Emit *em, Filter *f, const Expr *e, bool want);
+
+static bool fail_pattern(Emit *em, const Expr *e) { return eval_fail(em->ev, e, SQM_ERROR_INVALID_ARGUMENT, "LIKE pattern must not end with escape character"); }
+
+static bool add_like(Emit *em, Filter *f, const Expr *e, bool want) {
+    Str field = rel_field(em->rel, e->args.at[0]->column);
+    Value pattern, escape = sqm_text("\\", 1);
+    bool unbound, no_escape = false;
+    int parameter = 0;
+    if (!mql_constant(em, e->args.at[1], &pattern, &unbound, &parameter)) return false;
+    if (unbound) { add_op_parameter(f, field, "$regex", parameter); return true; }
+    if (e->args.n > 2) {
+        if (!mql_constant(em, e->args.at[2], &escape, &unbound, &parameter)) return false;
+        no_escape = escape.type == SQM_TEXT && escape.len == 0;
+    }
+    if (pattern.type == SQM_NULL || escape.type == SQM_NULL) { add_never(f); return true; }
+    if (pattern.type != SQM_TEXT || escape.type != SQM_TEXT || escape.len > 1) {
+        /* eval() words the error. */
+        Value ignored;
+        return eval(em->ev, e, &ignored);
+    }
+    bool exact, negated = e->negated == want;
+    Str regex;
+    if (!mql_like_pattern(em->arena, (Str){pattern.u.text, pattern.len}, no_escape ? -1 : (unsigned char)escape.u.text[0], &exact, &regex)) return fail_pattern(em, e);
+    if (e->like == LIKE_LIKE && exact) {
+        Value v = sqm_text(regex.p, regex.n);
+        if (negated) add_not_equal(f, field, &v, 1);
+        else add_op(f, field, "$eq", &v);
+        return true;
+    }
+    if (e->like == LIKE_ILIKE && exact) {
+        /* No wildcard: the text itself, escaped and anchored. */
+        Text t = {.arena = em->arena};
+        text_adds(&t, "^");
+        for (uint32_t i = 0; i < regex.n; i++) {
+            if (is_special(regex.p[i])) text_adds(&t, "\\");
+            text_add(&t, &regex.p[i], 1);
+        }
+        text_adds(&t, "\\z");
+        regex = (Str){t.p, (uint32_t)t.n};
+    }
+    add_regex(f, field, regex, e->like == LIKE_ILIKE ? "is" : "s", negated);
+    return true;
+}
+
+static bool add_regular(Emit *em, Filter *f, const Expr *e, bool want) {
+    Str field = rel_field(em->rel, e->args.at[0]->column);
+    Value pattern;
+    bool unbound;
+    int parameter = 0;
+    if (!mql_constant(em, e->args.at[1], &pattern, &unbound, &parameter)) return false;
+    if (unbound) { add_op_parameter(f, field, "$regex", parameter); return true; }
+    if (pattern.type == SQM_NULL) { add_never(f); return true; }
+    if (pattern.type != SQM_TEXT) {
+        Value ignored;
+        return eval(em->ev, e, &ignored);
+    }
+    Str copy = arena_str(em->arena, pattern.u.text, pattern.len);
+    add_regex(f, field, copy, e->op == OP_REGEX_I ? "i" : "", e->negated == want);
+    return true;
+}
+
+static bool add_in(Emit *em, Filter *f, const Expr *e, bool want) {
+    const Expr *column = e->args.at[0];
+    Str field = rel_field(em->rel, column->column);
+    bool negated = e->negated == want, has_null = false, legacy = em->rel->table->legacy;
+    Value *list = NEW_ARRAY(em->arena, Value, 2 * e->args.n + 1);
+    int n = 0, parameter = 0, unbound_parameter = -1;
+    for (int i = 1; i < e->args.n; i++) {
+        bool unbound;
+        Value v;
+        if (!mql_constant(em, e->args.at[i], &v, &unbound, &parameter)) return false;
+        if (unbound) { unbound_parameter = parameter; continue; }
+        if (v.type == SQM_NULL) { has_null = true; continue; }
+        if (!value_fits(column->type, &v) && column->type.tag != TYPE_UNKNOWN) { has_null = true; continue; }   /* not comparable: unknown */
+        if (below_millisecond(&v)) continue;
+        list[n++] = v;
+    }
+    if (unbound_parameter >= 0) { add_op_parameter(f, field, negated ? "$nin" : "$in", unbound_parameter); return true; }
+    if (negated) {
+        if (has_null) add_never(f);
+        else if (e->args.n > 1) add_not_equal(f, field, list, n);   /* x NOT IN () is true for NULL as well; the grammar's empty list has args.n == 1 */
+        return true;
+    }
+    if (!n) { add_never(f); return true; }
+    char key[16], at[16];
+    bson_t item, ops, values;
+    begin_field(f, field, &item, &ops, key);
+    bson_append_array_begin(&ops, "$in", -1, &values);
+    int k = 0;
+    for (int i = 0; i < n; i++) {
+        snprintf(at, sizeof at, "%d", k++);
+        mql_value(&values, at, &list[i]);
+        if (legacy && list[i].type == SQM_UUID) {
+            snprintf(at, sizeof at, "%d", k++);
+            bson_append_binary(&values, at, -1, BSON_SUBTYPE_UUID_DEPRECATED, list[i].u.bytes, 16);
+        }
+    }
+    bson_append_array_end(&ops, &values);
+    end_field(f, &item, &ops);
+    return true;
+}
+
+/* x IN (SELECT ...): the subquery ran first, its values are a list. */
+static bool add_in_values(Emit *em, Filter *f, const Expr *e, bool want) {
+    const Expr *column = e->args.at[0];
+    Str field = rel_field(em->rel, column->column);
+    if (em->show || !em->ev->sublink_values) {
+        char key[16];
+        bson_t item, ops, sub;
+        begin_field(f, field, &item, &ops, key);
+        bson_append_document_begin(&ops, want ? "$in" : "$nin", -1, &sub);
+        bson_append_int32(&sub, "$subquery", -1, e->number);
+        bson_append_document_end(&ops, &sub);
+        end_field(f, &item, &ops);
+        return true;
+    }
+    const Value *values;
+    int n;
+    bool has_null;
+    if (!em->ev->sublink_values(em->ev, e, &values, &n, &has_null)) return false;
+    if (!want) {
+        if (has_null) add_never(f);
+        else if (n) add_not_equal(f, field, values, n);
+        return true;   /* NOT IN of an empty set is true even for NULL */
+    }
+    if (!n) { add_never(f); return true; }
+    char key[16], at[16];
+    bson_t item, ops, list;
+    begin_field(f, field, &item, &ops, key);
+    bson_append_array_begin(&ops, "$in", -1, &list);
+    int k = 0;
+    for (int i = 0; i < n; i++) {
+        if (!value_fits(column->type, &values[i]) || below_millisecond(&values[i])) continue;
+        snprintf(at, sizeof at, "%d", k++);
+        mql_value(&list, at, &values[i]);
+    }
+    bson_append_array_end(&ops, &list);
+    end_field(f, &item, &ops);
+    return true;
+}
+
+static bool add_constant(Emit *em, Filter *f, const Expr *e, bool want) {
+    Value v;
+    bool unbound;
+    int parameter = 0;
+    if (!mql_constant(em, e, &v, &unbound, &parameter)) return false;
+    if (unbound) {
+        char key[16];
+        bson_t item;
+        begin_item(f, &item, key);
+        mql_parameter(&item, "$expr", parameter);
+        bson_append_document_end(f->out, &item);
+        return true;
+    }
+    if (v.type != SQM_BOOL || v.u.b != want) add_never(f);
+    return true;
+}
+
+static bool add_comparison(Emit *em, Filter *f, const Expr *e, bool want) {
+    const Expr *a = e->args.at[0], *b = e->args.at[1];
+    Operator op = e->op;
+    if (!plain_column(a, em->rel)) {
+        const Expr *t = a;
+        a = b;
+        b = t;
+        op = swapped_operator(op);
+    }
+    if (!want) op = negated_operator(op);
+    Str field = rel_field(em->rel, a->column);
+    Value v;
+    bool unbound;
+    int parameter = 0;
+    if (!mql_constant(em, b, &v, &unbound, &parameter)) return false;
+    if (unbound) { add_op_parameter(f, field, op == OP_EQ ? "$eq" : op == OP_NE ? "$ne" : range_operator(op), parameter); return true; }
+    if (v.type == SQM_NULL || (!value_fits(a->type, &v) && a->type.tag != TYPE_UNKNOWN)) { add_never(f); return true; }
+    add_compare(f, field, a->type, op, v, em->rel->table->legacy);
+    return true;
+}
+
+static bool add_distinct(Emit *em, Filter *f, const Expr *e, bool want) {
+    const Expr *a = e->args.at[0], *b = e->args.at[1];
+    if (!plain_column(a, em->rel)) { a = e->args.at[1]; b = e->args.at[0]; }
+    bool equal = e->negated == want;   /* IS NOT DISTINCT FROM, wanted true */
+    Str field = rel_field(em->rel, a->column);
+    Value v;
+    bool unbound;
+    int parameter = 0;
+    if (!mql_constant(em, b, &v, &unbound, &parameter)) return false;
+    if (unbound) { add_op_parameter(f, field, equal ? "$eq" : "$ne", parameter); return true; }
+    if (v.type == SQM_NULL) { add_null(f, field, !equal); return true; }
+    if (!value_fits(a->type, &v) || below_millisecond(&v)) { if (equal) add_never(f); return true; }
+    add_op(f, field, equal ? "$eq" : "$ne", &v);
+    return true;
+}
+
+static bool add_is(Emit *em, Filter *f, const Expr *e, bool want) {
+    const Expr *x = e->args.at[0];
+    bool positive = e->negated != want;
+    if (e->is == IS_NULL || e->is == IS_UNKNOWN) {
+        if (mql_is_column(x, em->rel)) {
+            Str field = rel_field(em->rel, x->column);
+            if (x->type.tag == TYPE_JSON) {   /* BSON null is JSON's null there; SQL's NULL is the missing field */
+                Value yes = sqm_bool(!positive);
+                add_op(f, field, "$exists", &yes);
+            } else {
+                add_null(f, field, !positive);
+            }
+            return true;
+        }
+        /* (condition) IS NULL: neither true nor false. */
+        char key[16];
+        bson_t item, list;
+        begin_list(f, positive ? "$nor" : "$or", &item, &list, key);
+        Filter either = {&list, 0};
+        for (int side = 0; side < 2; side++) {
+            char at[16];
+            bson_t one, parts;
+            begin_item(&either, &one, at);
+            bson_append_array_begin(&one, "$and", -1, &parts);
+            Filter inner = {&parts, 0};
+            if (!add_true(em, &inner, x, side == 0)) return false;
+            if (!inner.n) { bson_t all; bson_append_document_begin(&parts, "0", -1, &all); bson_append_document_end(&parts, &all); }
+            bson_append_array_end(&one, &parts);
+            bson_append_document_end(either.out, &one);
+        }
+        end_list(f, &item, &list);
+        return true;
+    }
+    bool sought = e->is == IS_TRUE;
+    if (positive) return add_true(em, f, x, sought);
+    char key[16], at[16];
+    bson_t item, list, one, parts;
+    begin_list(f, "$nor", &item, &list, key);
+    Filter none = {&list, 0};
+    begin_item(&none, &one, at);
+    bson_append_array_begin(&one, "$and", -1, &parts);
+    Filter inner = {&parts, 0};
+    if (!add_true(em, &inner, x, sought)) return false;
+    if (!inner.n) { bson_t all; bson_append_document_begin(&parts, "0", -1, &all); bson_append_document_end(&parts, &all); }
+    bson_append_array_end(&one, &parts);
+    bson_append_document_end(none.out, &one);
+    end_list(f, &item, &list);
+    return true;
+}
+
+/* AND and OR under one polarity are either all of their parts or any of them. */
+static bool add_parts(Emit *em, Filter *f, const Expr *e, bool want) {
+    if ((e->tag == EXPR_AND) == want) {
+        for (int i = 0; i < e->args.n; i++)
+            if (!add_true(em, f, e->args.at[i], want)) return false;
+        return true;
+    }
+    char key[16];
+    bson_t item, list;
+    begin_list(f, "$or", &item, &list, key);
+    Filter any = {&list, 0};
+    for (int i = 0; i < e->args.n; i++) {
+        char at[16];
+        bson_t one, parts;
+        begin_item(&any, &one, at);
+        bson_append_array_begin(&one, "$and", -1, &parts);
+        Filter inner = {&parts, 0};
+        if (!add_true(em, &inner, e->args.at[i], want)) return false;
+        if (!inner.n) { bson_t all; bson_append_document_begin(&parts, "0", -1, &all); bson_append_document_end(&parts, &all); }
+        bson_append_array_end(&one, &parts);
+        bson_append_document_end(any.out, &one);
+    }
+    end_list(f, &item, &list);
+    return true;
+}
+
+static bool by_expression(Emit *em, Filter *f, const Expr *e, bool want) {
+    char key[16];
+    bson_t item;
+    begin_item(f, &item, key);
+    if (want) {
+        if (!mql_express_true(em, e, &item, "$expr")) return false;
+    } else {
+        Expr not_ = {.tag = EXPR_NOT, .type = TYPE(BOOL), .nullable = e->nullable, .pos = e->pos};
+        Expr *operand = (Expr *)e;
+        not_.args.at = &operand;
+        not_.args.n = 1;
+        if (!mql_express_true(em, &not_, &item, "$expr")) return false;
+    }
+    bson_append_document_end(f->out, &item);
+    return true;
+}
+
+static bool column_against_constant(const Expr *e, const Rel *rel) {
+    return (plain_column(e->args.at[0], rel) && expr_is_constant(e->args.at[1])) || (plain_column(e->args.at[1], rel) && expr_is_constant(e->args.at[0]));
+}
+
+static bool in_against_constants(const Expr *e, const Rel *rel) {
+    if (!plain_column(e->args.at[0], rel)) return false;
+    for (int i = 1; i < e->args.n; i++)
+        if (!expr_is_constant(e->args.at[i])) return false;
+    return true;
+}
+
+static bool add_true(Emit *em, Filter *f, const Expr *e, bool want) {
+    if (expr_is_constant(e)) return add_constant(em, f, e, want);
+    switch (e->tag) {
+    case EXPR_VAR: {
+        Value v = sqm_bool(want);
+        add_op(f, rel_field(em->rel, e->column), "$eq", &v);
+        return true;
+    }
+    case EXPR_NOT: return add_true(em, f, e->args.at[0], !want);
+    case EXPR_AND: case EXPR_OR: return add_parts(em, f, e, want);
+    case EXPR_COMPARE: return column_against_constant(e, em->rel) ? add_comparison(em, f, e, want) : by_expression(em, f, e, want);
+    case EXPR_DISTINCT: return add_distinct(em, f, e, want);
+    case EXPR_IN: return in_against_constants(e, em->rel) ? add_in(em, f, e, want) : by_expression(em, f, e, want);
+    case EXPR_LIKE: return add_like(em, f, e, want);
+    case EXPR_REGEX: return add_regular(em, f, e, want);
+    case EXPR_IS: return add_is(em, f, e, want);
+    case EXPR_SUBLINK: return add_in_values(em, f, e, want);
+    case EXPR_CONST: case EXPR_PARAM: case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
+        return by_expression(em, f, e, want);
+    }
+    return false;
+}
+
+bool mql_can_match(const Expr *e, const Rel *rel) {
+    if (rel->kind != REL_TABLE) return false;
+    if (expr_is_constant(e)) return true;
+    switch (e->tag) {
+    case EXPR_VAR: return mql_is_column(e, rel) && e->type.tag == TYPE_BOOL;
+    case EXPR_NOT: case EXPR_AND: case EXPR_OR:
+        for (int i = 0; i < e->args.n; i++)
+            if (!mql_can_match(e->args.at[i], rel)) return false;
+        return true;
+    case EXPR_COMPARE: return column_against_constant(e, rel) || mql_can_express(e, rel);
+    case EXPR_DISTINCT: return column_against_constant(e, rel);
+    case EXPR_IN: return in_against_constants(e, rel) || mql_can_express(e, rel);
+    case EXPR_LIKE:
+        return e->like != LIKE_SIMILAR && plain_column(e->args.at[0], rel) && type_is_text(e->args.at[0]->type) && expr_is_constant(e->args.at[1]) &&
+               (e->args.n < 3 || expr_is_constant(e->args.at[2]));
+    case EXPR_REGEX: return plain_column(e->args.at[0], rel) && type_is_text(e->args.at[0]->type) && expr_is_constant(e->args.at[1]);
+    case EXPR_IS:
+        if (e->is == IS_NULL && mql_is_column(e->args.at[0], rel)) return true;
+        return e->args.at[0]->type.tag == TYPE_BOOL && mql_can_match(e->args.at[0], rel);
+    case EXPR_SUBLINK:
+        return e->sublink == SUBLINK_ANY && e->op == OP_EQ && !e->subquery->correlated && !e->subquery->is_volatile && plain_column(e->args.at[0], rel) &&
+               scalar(e->args.at[0]->type);
+    case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: return e->type.tag == TYPE_BOOL && mql_can_express(e, rel);
+    case EXPR_CONST: case EXPR_PARAM: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW: break;
+    }
+    return false;
+}
+
+/* ---- whole filters ---- */
+
+static bool is_never(const bson_t *item) { return bson_has_field(item, "$alwaysFalse"); }
+
+/* A list of conditions as one document: fields merge when no key repeats, else $and. {a: 1}, {b: {$gt: 2}} -> {a: 1, b: {$gt: 2}}. */
+static void merge(const bson_t *list, bson_t *out, bool *never) {
+    bson_iter_t it, field, probe;
+    bool clash = false;
+    if (bson_iter_init(&it, list))
+        while (bson_iter_next(&it)) {
+            bson_t item;
+            const uint8_t *data;
+            uint32_t len;
+            bson_iter_document(&it, &len, &data);
+            if (!bson_init_static(&item, data, len)) continue;
+            if (is_never(&item)) *never = true;
+            if (bson_iter_init(&field, &item) && bson_iter_next(&field)) {
+                const char *key = bson_iter_key(&field);
+                if (bson_iter_init_find(&probe, out, key)) clash = true;
+                else bson_append_iter(out, key, -1, &field);
+            }
+        }
+    if (!clash) return;
+    bson_reinit(out);
+    bson_append_array(out, "$and", -1, list);
+}
+
+bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
+    bson_t list = BSON_INITIALIZER, merged = BSON_INITIALIZER;
+    Filter f = {&list, 0};
+    *never = false;
+    bool ok = true;
+    for (int i = 0; i < conjuncts->n && ok; i++) ok = add_true(em, &f, conjuncts->at[i], true);
+    if (ok) {
+        merge(&list, &merged, never);
+        bson_concat(filter, &merged);
+    }
+    bson_destroy(&merged);
+    bson_destroy(&list);
+    return ok;
+}
+
+bool mql_not_false(Emit *em, const Expr *e, bson_t *filter) {
+    bson_t list, one, parts;
+    bson_append_array_begin(filter, "$nor", -1, &list);
+    bson_append_document_begin(&list, "0", -1, &one);
+    bson_append_array_begin(&one, "$and", -1, &parts);
+    Filter f = {&parts, 0};
+    bool ok = add_true(em, &f, e, false);
+    if (!f.n) { bson_t all; bson_append_document_begin(&parts, "0", -1, &all); bson_append_document_end(&parts, &all); }
+    bson_append_array_end(&one, &parts);
+    bson_append_document_end(&list, &one);
+    bson_append_array_end(filter, &list);
+    return ok;
+}

@@ -1,0 +1,14 @@
+/* resolve.h - AST -> Query: every name becomes a number, every expression gets a type, and every mistake of the user is found here. */
+#ifndef SQM_RESOLVE_H
+#define SQM_RESOLVE_H
+
+#include "query.h"
+
+/* Errors go through fail(). DDL and transaction statements come back with only `tag`, `stmt`. */
+Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed);
+/* The text of a CHECK constraint (or partial index condition) as a condition over a block of one relation, rel 0 = the table. *out_rel: that relation. */
+Expr *resolve_condition(Compile *cc, const Catalog *catalog, const Table *table, Str text, const Rel **out_rel);
+/* The text of a column default: an expression without columns. */
+Expr *resolve_default(Compile *cc, const Catalog *catalog, Str text);
+
+#endif

@@ -1,0 +1,63 @@
+/* resolve_internal.h - what the files of the resolver share: resolve.c (blocks, FROM), resolve_expr.c (expressions), resolve_group.c (after grouping),
+ * resolve_modify.c (INSERT, UPDATE, DELETE). */
+#ifndef SQM_RESOLVE_INTERNAL_H
+#define SQM_RESOLVE_INTERNAL_H
+
+#include "resolve.h"
+
+/* A column that USING or NATURAL merged: one name, taken from `left` (or coalesced with `right` under FULL). */
+typedef struct Merged { Str name; Expr *expr; } Merged;
+
+typedef struct Scope {
+    struct Scope *outer;
+    Query *query;
+    VEC(Rel *) visible;         /* what unqualified and qualified names may mean, in FROM order */
+    VEC(Merged) merged;
+    VEC(Cte *) ctes;            /* defined by this block's WITH; inner blocks see them too */
+    const char *clause;         /* "WHERE", "GROUP BY" ...: for error texts */
+    bool aggregates;            /* allowed here */
+    bool windows;
+    bool in_aggregate;
+    bool in_window;
+    bool lateral_barrier;       /* a derived table that isn't LATERAL: relations of the enclosing FROM aren't visible through it */
+} Scope;
+
+typedef struct Resolver {
+    Compile *cc;
+    const Catalog *catalog;
+    Resolved *out;
+    int view_depth;
+} Resolver;
+
+/* resolve.c */
+Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer);
+Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias, Pos pos);
+const Table *resolve_table(Resolver *r, Str name, Pos pos);
+From *resolve_from_list(Resolver *r, Scope *scope, const AstFroms *items, From *first);
+void resolve_targets(Resolver *r, Scope *scope, Query *q, const AstTarget *targets, int n);
+void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool recursive);
+void target_slots(Resolver *r, Query *q);
+Str target_name(const AstExpr *e);
+
+/* resolve_expr.c */
+Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e);
+Expr *resolve_condition_expr(Resolver *r, Scope *scope, const AstExpr *e);   /* must be boolean */
+Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos);
+Expr *expr_new(Resolver *r, ExprTag tag, Type type, bool nullable, Pos pos);
+Expr *expr_const(Resolver *r, Value v, Type type, Pos pos);
+Expr *expr_cast(Resolver *r, Expr *e, Type to);                              /* unconditional CAST */
+Expr *expr_coerce(Resolver *r, Expr *e, Type to);                            /* literals and parameters of unknown type only */
+Expr *expr_and(Resolver *r, Expr *a, Expr *b);                               /* NULL operands are TRUE */
+Expr *expr_compare(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos);
+SortKey resolve_sort_key(Expr *e, const AstOrder *o);
+Expr *resolve_set_function(Resolver *r, Scope *scope, const AstExpr *e, Rel *rel);   /* FROM f(...): columns are added to rel */
+
+/* resolve_modify.c: fill r->out->insert / modify. */
+void resolve_insert(Resolver *r, const AstInsert *s);
+void resolve_update(Resolver *r, const AstUpdate *s);
+void resolve_delete(Resolver *r, const AstDelete *s);
+
+/* resolve_group.c */
+void resolve_grouping(Resolver *r, Query *q);
+
+#endif

@@ -1,0 +1,295 @@
+/* resolve_modify.c - INSERT, UPDATE, DELETE.
+ *
+ * INSERT ... VALUES / SELECT: the source is a block whose visible targets line up with the column list; DEFAULT is a marker (EXPR_CONST, number -1).
+ * UPDATE, DELETE: `rows` is an ordinary block over the target table (rel 0) and FROM/USING, so WHERE can be anything a SELECT's can.
+ * RETURNING and ON CONFLICT are resolved over `row`, a block of one relation (two with EXCLUDED) that the writer fills by hand. */
+#include "resolve_internal.h"
+
+static int find_column(Resolver *r, const Table *t, Str name, Pos pos) {
+    int c = table_find_column(t, name);
+    if (c >= 0) return c;
+    Str best = {0};
+    int limit = name.n <= 3 ? 2 : 4;
+    for (int i = 0; i < t->columns.n; i++) {
+        int distance = edit_distance(name, t->columns.at[i].name, limit);
+        if (distance < limit) { limit = distance; best = t->columns.at[i].name; }
+    }
+    Str hint = best.n ? arena_printf(r->cc->arena, "Perhaps you meant the column \"" STR_FMT "\".", STR_ARG(best)) : STR("");
+    fail_hint(r->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, hint.p, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" does not exist", STR_ARG(name), STR_ARG(t->name));
+}
+
+static const Table *target_table(Resolver *r, Str name, Pos pos) {
+    const Table *t = resolve_table(r, name, pos);
+    if (t->view_text.n) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, pos, "cannot change view \"" STR_FMT "\"", STR_ARG(name));
+    return t;
+}
+
+static Query *row_block(Resolver *r, const Table *table, Str alias, const AstTarget *returning, int n, bool *has_returning) {
+    Query *q = NEW(r->cc->arena, Query);
+    q->grouping_slot = -1;
+    Scope scope = {.query = q, .clause = "RETURNING"};
+    Rel *rel = resolve_table_rel(r, &scope, table, alias, NO_POS);
+    vec_push(r->cc->arena, &scope.visible, rel);
+    *has_returning = n > 0;
+    if (n) resolve_targets(r, &scope, q, returning, n);
+    target_slots(r, q);
+    return q;
+}
+
+static void reject_generated(Resolver *r, const Table *t, int c, Pos pos) {
+    if (t->columns.at[c].generated_text.n)
+        fail(r->cc, SQM_ERROR_SYNTAX, pos, "column \"" STR_FMT "\" is a generated column and cannot be assigned", STR_ARG(t->columns.at[c].name));
+}
+
+/* Values meet their column: untyped literals take its type, and what can't be cast is the user's error. The conversion itself is cast_assign at run time. */
+static Expr *assignable(Resolver *r, const Table *t, int c, Expr *e) {
+    const Column *column = &t->columns.at[c];
+    Expr *out = expr_coerce(r, e, column->type);
+    bool text_into_other = type_is_text(out->type) && !type_is_text(column->type) && column->type.tag != TYPE_JSON && column->type.tag != TYPE_UNKNOWN;
+    bool other_into_text = type_is_text(column->type) && out->type.tag == TYPE_ROW;
+    bool kinds_differ = (out->type.tag == TYPE_BOOL) != (column->type.tag == TYPE_BOOL) && !type_is_text(column->type) && out->type.tag != TYPE_UNKNOWN && column->type.tag != TYPE_UNKNOWN &&
+                        column->type.tag != TYPE_JSON;
+    if (text_into_other || other_into_text || kinds_differ || !cast_exists(out->type, column->type)) {
+        char have[64], want[64];
+        fail_hint(r->cc, SQM_ERROR_DATATYPE_MISMATCH, e->pos, "You will need to rewrite or cast the expression.", "column \"" STR_FMT "\" is of type %s but expression is of type %s",
+                  STR_ARG(column->name), type_text(column->type, want, sizeof want), type_text(out->type, have, sizeof have));
+    }
+    return out;
+}
+
+static Expr *default_marker(Resolver *r, Pos pos) {
+    Expr *e = expr_const(r, sqm_null(), TYPE(UNKNOWN), pos);
+    e->number = -1;
+    return e;
+}
+
+static Query *insert_values(Resolver *r, Scope *scope, InsertQuery *ins, const AstSelect *s) {
+    Query *q = NEW(r->cc->arena, Query);
+    q->grouping_slot = -1;
+    Scope inner = {.outer = scope, .query = q, .clause = "VALUES"};
+    q->parent = scope->query;
+    Rel *rel = NEW(r->cc->arena, Rel);
+    rel->kind = REL_VALUES;
+    rel->alias = STR("*VALUES*");
+    vec_push(r->cc->arena, &q->rels, rel);
+    int width = s->values.at[0].n;
+    for (int c = 0; c < width; c++) {
+        RelColumn column = {.name = arena_printf(r->cc->arena, "column%d", c + 1), .type = TYPE(UNKNOWN), .nullable = true, .slot = -1};
+        vec_push(r->cc->arena, &rel->columns, column);
+    }
+    for (int i = 0; i < s->values.n; i++) {
+        const AstExprs *from = &s->values.at[i];
+        if (from->n != width) fail(r->cc, SQM_ERROR_SYNTAX, s->pos, "VALUES lists must all be the same length");
+        Exprs row = {0};
+        for (int c = 0; c < width; c++) {
+            const AstExpr *ast = from->at[c];
+            if (c >= ins->columns.n) fail(r->cc, SQM_ERROR_SYNTAX, ast->pos, "INSERT has more expressions than target columns");
+            int column = ins->columns.at[c];
+            Expr *e = ast->tag == AST_DEFAULT ? default_marker(r, ast->pos) : resolve_expr(r, &inner, ast);
+            if (e->number != -1 || e->tag != EXPR_CONST) {
+                reject_generated(r, ins->table, column, ast->pos);
+                e = assignable(r, ins->table, column, e);
+            }
+            vec_push(r->cc->arena, &row, e);
+        }
+        vec_push(r->cc->arena, &rel->values, row);
+    }
+    From *leaf = NEW(r->cc->arena, From);
+    q->from = leaf;
+    for (int c = 0; c < width; c++) {
+        Target t = {.expr = var_new(r->cc->arena, q, rel, c), .name = rel->columns.at[c].name, .slot = -1};
+        vec_push(r->cc->arena, &q->targets, t);
+    }
+    q->n_visible = width;
+    target_slots(r, q);
+    return q;
+}
+
+static const Index *find_conflict_index(Resolver *r, const Table *t, const AstInsert *s) {
+    if (s->conflict_index_where) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, s->conflict_index_where->pos, "ON CONFLICT with a WHERE after its columns is not supported");
+    if (s->conflict_constraint.n) {
+        const Index *i = table_find_index(t, s->conflict_constraint);
+        if (!i || !i->unique) fail(r->cc, SQM_ERROR_UNDEFINED_OBJECT, s->table_pos, "constraint \"" STR_FMT "\" does not exist", STR_ARG(s->conflict_constraint));
+        return i;
+    }
+    for (int i = 0; i < t->indexes.n; i++) {
+        const Index *index = &t->indexes.at[i];
+        if (!index->unique || index->keys.n != s->conflict_columns.n || index->where_text.n) continue;
+        bool all = true;
+        for (int k = 0; k < index->keys.n && all; k++) {
+            bool found = false;
+            for (int n = 0; n < s->conflict_columns.n; n++) found |= index->keys.at[k].column == find_column(r, t, s->conflict_columns.at[n], s->table_pos);
+            all = found && index->keys.at[k].column >= 0;
+        }
+        if (all) return index;
+    }
+    fail(r->cc, SQM_ERROR_SYNTAX, s->table_pos, "there is no unique or exclusion constraint matching the ON CONFLICT specification");
+}
+
+/* The primary key is not in Table.indexes when it lies in _id: it gets an Index of its own here. */
+static const Index *primary_key_index(Resolver *r, const Table *t, const AstInsert *s) {
+    if (s->conflict_columns.n != t->primary_key.n || !t->primary_key.n) return NULL;
+    Index *index = NEW(r->cc->arena, Index);
+    index->name = STR("_id_");
+    index->unique = true;
+    for (int k = 0; k < t->primary_key.n; k++) {
+        bool found = false;
+        for (int n = 0; n < s->conflict_columns.n; n++) found |= find_column(r, t, s->conflict_columns.at[n], s->table_pos) == t->primary_key.at[k];
+        if (!found) return NULL;
+        IndexKey key = {.column = t->primary_key.at[k]};
+        vec_push(r->cc->arena, &index->keys, key);
+    }
+    return index;
+}
+
+void resolve_insert(Resolver *r, const AstInsert *s) {
+    InsertQuery *ins = NEW(r->cc->arena, InsertQuery);
+    r->out->insert = ins;
+    ins->table = target_table(r, s->table, s->table_pos);
+    const Table *t = ins->table;
+    Query *root = NEW(r->cc->arena, Query);
+    root->grouping_slot = -1;
+    Scope scope = {.query = root, .clause = "INSERT"};
+    resolve_with(r, &scope, s->with.at, s->with.n, false);
+    for (int i = 0; i < s->columns.n; i++) {
+        Pos pos = i < s->column_pos.n ? s->column_pos.at[i] : s->table_pos;
+        int c = find_column(r, t, s->columns.at[i], pos);
+        for (int k = 0; k < ins->columns.n; k++)
+            if (ins->columns.at[k] == c) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(s->columns.at[i]));
+        vec_push(r->cc->arena, &ins->columns, c);
+    }
+    if (!s->columns.n && s->select)
+        for (int c = 0; c < t->columns.n; c++)
+            if (!t->columns.at[c].hidden && !t->columns.at[c].generated_text.n) vec_push(r->cc->arena, &ins->columns, c);
+    if (s->select) {
+        const AstSelect *source = s->select;
+        bool plain = source->values.n && !source->order.n && !source->limit && !source->offset && !source->with.n;
+        ins->source = plain ? insert_values(r, &scope, ins, source) : resolve_select(r, source, &scope);
+        if (ins->source->n_visible > ins->columns.n) fail(r->cc, SQM_ERROR_SYNTAX, source->pos, "INSERT has more expressions than target columns");
+        if (ins->source->n_visible < ins->columns.n && s->columns.n) fail(r->cc, SQM_ERROR_SYNTAX, source->pos, "INSERT has more target columns than expressions");
+        ins->columns.n = ins->source->n_visible;
+        if (!plain)
+            for (int i = 0; i < ins->source->n_visible; i++) {
+                reject_generated(r, t, ins->columns.at[i], source->pos);
+                ins->source->targets.at[i].expr = assignable(r, t, ins->columns.at[i], ins->source->targets.at[i].expr);
+            }
+    }
+    for (int c = 0; c < t->columns.n; c++) {
+        const Column *column = &t->columns.at[c];
+        Expr *e = NULL;
+        if (column->default_text.n) {
+            Scope alone = {.query = root, .clause = "DEFAULT"};
+            Str sql = r->cc->sql;
+            r->cc->sql = column->default_text;
+            e = assignable(r, t, c, resolve_expr(r, &alone, parse_expression(r->cc)));
+            r->cc->sql = sql;
+        }
+        vec_push(r->cc->arena, &ins->defaults, e);
+    }
+    ins->row = row_block(r, t, s->alias, s->returning.at, s->returning.n, &ins->has_returning);
+    ins->on_conflict = s->on_conflict;
+    ins->do_nothing = s->do_nothing;
+    if (!s->on_conflict) return;
+    if (s->conflict_columns.n || s->conflict_constraint.n) {
+        ins->conflict_index = s->conflict_columns.n ? primary_key_index(r, t, s) : NULL;
+        if (!ins->conflict_index) ins->conflict_index = find_conflict_index(r, t, s);
+    } else if (!s->do_nothing) {
+        fail(r->cc, SQM_ERROR_SYNTAX, s->table_pos, "ON CONFLICT DO UPDATE requires inference specification or constraint name");
+    }
+    Scope both = {.query = ins->row, .clause = "ON CONFLICT"};
+    Rel *stored = ins->row->rels.at[0];
+    vec_push(r->cc->arena, &both.visible, stored);
+    Rel *excluded = resolve_table_rel(r, &both, t, STR("excluded"), s->table_pos);
+    for (int i = 0; i < s->conflict_set.n; i++) {
+        const AstAssign *a = &s->conflict_set.at[i];
+        int c = find_column(r, t, a->column, a->pos);
+        reject_generated(r, t, c, a->pos);
+        /* A bare name is the stored row's; EXCLUDED must be spelt. */
+        both.visible.n = 1;
+        Scope qualified = both;
+        qualified.visible = (__typeof__(qualified.visible)){0};
+        vec_push(r->cc->arena, &qualified.visible, stored);
+        excluded->hidden_names = true;
+        vec_push(r->cc->arena, &qualified.visible, excluded);
+        Expr *value = a->value->tag == AST_DEFAULT ? (ins->defaults.at[c] ? ins->defaults.at[c] : default_marker(r, a->pos)) : assignable(r, t, c, resolve_expr(r, &qualified, a->value));
+        Assign assign = {c, value};
+        vec_push(r->cc->arena, &ins->conflict_set, assign);
+    }
+    if (s->conflict_where) {
+        excluded->hidden_names = true;
+        vec_push(r->cc->arena, &both.visible, excluded);
+        ins->conflict_where = resolve_condition_expr(r, &both, s->conflict_where);
+    }
+}
+
+/* The common part of UPDATE and DELETE: rel 0 is the target, then FROM/USING, WHERE; _id and (when needed) all columns behind the assignments. */
+static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstExpr *where, Str alias, const AstTarget *returning, int n_returning) {
+    Query *q = m->rows;
+    Rel *rel = q->rels.at[0];
+    if (where) {
+        scope->clause = "WHERE";
+        q->where = resolve_condition_expr(r, scope, where);
+    }
+    m->row = row_block(r, m->table, alias, returning, n_returning, &m->has_returning);
+    q->n_visible = q->targets.n;
+    Target id = {.expr = var_new(r->cc->arena, q, rel, rel_id_column(r->cc->arena, rel)), .name = STR("_id"), .slot = -1};
+    vec_push(r->cc->arena, &q->targets, id);
+    if (m->has_returning)
+        for (int c = 0; c < m->table->columns.n; c++) {
+            Target t = {.expr = var_new(r->cc->arena, q, rel, c), .name = m->table->columns.at[c].name, .slot = -1};
+            vec_push(r->cc->arena, &q->targets, t);
+        }
+    q->n_visible = q->targets.n;
+    target_slots(r, q);
+}
+
+static Rel *begin_modify(Resolver *r, Scope *scope, ModifyQuery *m, Str alias, Pos pos, const AstFroms *from) {
+    Query *q = scope->query;
+    m->rows = q;
+    q->grouping_slot = -1;
+    Rel *rel = resolve_table_rel(r, scope, m->table, alias, pos);
+    vec_push(r->cc->arena, &scope->visible, rel);
+    From *leaf = NEW(r->cc->arena, From);
+    leaf->rel = rel->id;
+    q->from = resolve_from_list(r, scope, from, leaf);
+    return rel;
+}
+
+void resolve_update(Resolver *r, const AstUpdate *s) {
+    ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
+    r->out->modify = m;
+    m->table = target_table(r, s->table, s->table_pos);
+    Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "UPDATE"};
+    resolve_with(r, &scope, s->with.at, s->with.n, false);
+    begin_modify(r, &scope, m, s->alias, s->table_pos, &s->from);
+    scope.clause = "UPDATE SET";
+    for (int i = 0; i < s->set.n; i++) {
+        const AstAssign *a = &s->set.at[i];
+        int c = find_column(r, m->table, a->column, a->pos);
+        for (int k = 0; k < m->set.n; k++)
+            if (m->set.at[k].column == c) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
+        reject_generated(r, m->table, c, a->pos);
+        Expr *value;
+        if (a->value->tag == AST_DEFAULT) {
+            const Column *column = &m->table->columns.at[c];
+            value = column->default_text.n ? resolve_default(r->cc, r->catalog, column->default_text) : expr_const(r, sqm_null(), column->type, a->pos);
+        } else {
+            value = assignable(r, m->table, c, resolve_expr(r, &scope, a->value));
+        }
+        Assign assign = {c, value};
+        vec_push(r->cc->arena, &m->set, assign);
+        Target t = {.expr = value, .name = a->column, .slot = -1};
+        vec_push(r->cc->arena, &m->rows->targets, t);
+    }
+    finish_modify(r, &scope, m, s->where, s->alias, s->returning.at, s->returning.n);
+}
+
+void resolve_delete(Resolver *r, const AstDelete *s) {
+    ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
+    r->out->modify = m;
+    m->table = target_table(r, s->table, s->table_pos);
+    Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "DELETE"};
+    resolve_with(r, &scope, s->with.at, s->with.n, false);
+    begin_modify(r, &scope, m, s->alias, s->table_pos, &s->using_);
+    finish_modify(r, &scope, m, s->where, s->alias, s->returning.at, s->returning.n);
+}

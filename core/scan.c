@@ -1,0 +1,410 @@
+/* scan.c - rows from MongoDB: PLAN_SCAN (one find or aggregate) and PLAN_LOCK (SELECT ... FOR UPDATE).
+ *
+ * SCAN in: what mql_scan() makes of the plan with the parameters and outer rows of this moment, and possibly a KeyFilter (METHOD_KEY joins). Out: the
+ * slots of plan->columns, or the query's group and aggregate slots when the server groups. Values point into the server's document, which lives until the
+ * next next(). A field that is missing is NULL; a field of another BSON type than its column's comes out as what it is.
+ *     {_id: 7, title: "Emma", pages: 474}  with columns (title, year)  ->  slots ("Emma", NULL)
+ * Documents of a collection mostly have their fields in the same order: the field after the one just seen is guessed from the document before.
+ * A static scan that is run again and again (a correlated subquery that filters here) is recorded on its second run and replayed from memory after it.
+ *
+ * LOCK in: rows whose relations' _id is fetched. Each locked document gets a field set and, by a second update of the same command, unset again: that takes the
+ * write lock and leaves the document as it was. Outside of a transaction there is nothing to hold, so nothing is locked. A write conflict that may be
+ * waited for starts the subtree over, on the then newest rows. SKIP LOCKED isn't done here: the planner refuses it. */
+#include "node.h"
+
+/* ---- scan ---- */
+
+typedef struct Field { Str name; Type type; int slot; uint64_t seen; } Field;
+
+typedef enum TapeState { TAPE_OFF, TAPE_RECORDING, TAPE_READY } TapeState;
+
+typedef struct ScanNode {
+    Node node;
+    Field *fields;
+    int n_fields;
+    int *guess;                 /* by position in the document: the field found there last time, -1 none */
+    int n_guess;
+    int *by_name;               /* hash of field names, -1 empty; mask + 1 places */
+    uint32_t mask;
+    uint64_t documents;         /* marks the fields seen in the present document */
+    ServerCursor *cursor;
+    const KeyFilter *keys;
+    bool started, ended, any;
+    int runs, is_static;        /* is_static: -1 not known yet */
+    TapeState state;
+    Rows tape;
+    Layout layout;
+    int at;
+} ScanNode;
+
+static int find_field(const ScanNode *s, const char *key, uint32_t n) {
+    for (uint32_t i = (uint32_t)hash_bytes(key, n, 0) & s->mask; s->by_name[i] >= 0; i = (i + 1) & s->mask) {
+        const Field *f = &s->fields[s->by_name[i]];
+        if (f->name.n == n && memcmp(f->name.p, key, n) == 0) return s->by_name[i];
+    }
+    return -1;
+}
+
+static void add_field(ScanNode *s, Str name, Type type, int slot) {
+    int same = find_field(s, name.p, name.n);
+    uint32_t i = (uint32_t)hash_bytes(name.p, name.n, 0) & s->mask;
+    if (same >= 0 && s->fields[same].slot == slot) return;
+    while (s->by_name[i] >= 0) i = (i + 1) & s->mask;
+    s->by_name[i] = s->n_fields;
+    s->fields[s->n_fields++] = (Field){name, type, slot, 0};
+}
+
+static void prepare_fields(ScanNode *s, QueryRun *run, const Plan *p) {
+    uint32_t places = 8;
+    while (places < (uint32_t)p->columns.n * 2 + 2) places *= 2;
+    s->mask = places - 1;
+    s->by_name = NEW_ARRAY(&run->arena, int, places);
+    for (uint32_t i = 0; i < places; i++) s->by_name[i] = -1;
+    s->fields = NEW_ARRAY(&run->arena, Field, p->columns.n + 1);
+    for (int i = 0; i < p->columns.n; i++) {
+        const ScanColumn *c = &p->columns.at[i];
+        if (c->slot >= 0) add_field(s, rel_field(p->rel, c->column), p->rel->columns.at[c->column].type, c->slot);
+    }
+    s->n_guess = p->columns.n * 2 + 8;
+    s->guess = NEW_ARRAY(&run->arena, int, s->n_guess);
+    for (int i = 0; i < s->n_guess; i++) s->guess[i] = -1;
+}
+
+static bool start_scan(ScanNode *s) {
+    Node *n = &s->node;
+    Exec *x = n->x;
+    s->started = true;
+    s->ended = true;
+    s->any = false;
+    if (s->runs++ > 0 && !s->keys && s->is_static < 0) s->is_static = plan_is_static(n->run, n->plan);
+    s->state = s->is_static > 0 && !s->keys ? TAPE_RECORDING : TAPE_OFF;
+    if (n->plan->never) return true;
+    if (!x->server) return error_set(x->error, SQM_ERROR_INTERFACE, "an offline connection cannot read a table");
+    bson_t command = BSON_INITIALIZER;
+    bool never = false;
+    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch};
+    ServerView *view = NULL;
+    bool ok = mql_scan(&em, n->run->plan->query, n->plan, s->keys, &command, &never) &&
+              (never || (exec_view(x, &view) && server_read(x->server, view, &command, &s->cursor, x->error)));
+    bson_destroy(&command);
+    s->ended = never;
+    return ok;
+}
+
+static bool decode(ScanNode *s, const bson_t *doc) {
+    Value *frame = s->node.ev->frame;
+    bson_iter_t it;
+    if (!bson_iter_init(&it, doc)) return error_set(s->node.x->error, SQM_ERROR_SERVER, "the server sent a damaged document");
+    int left = s->n_fields;
+    uint64_t mark = ++s->documents;
+    for (int at = 0; left && bson_iter_next(&it); at++) {
+        const char *key = bson_iter_key(&it);
+        uint32_t n = bson_iter_key_len(&it);
+        int i = at < s->n_guess ? s->guess[at] : -1;
+        if (i < 0 || s->fields[i].name.n != n || memcmp(s->fields[i].name.p, key, n) != 0) {
+            i = find_field(s, key, n);
+            if (at < s->n_guess) s->guess[at] = i;
+        }
+        if (i < 0 || s->fields[i].seen == mark) continue;
+        s->fields[i].seen = mark;
+        frame[s->fields[i].slot] = value_from_bson(&it, s->fields[i].type);
+        left--;
+    }
+    for (int i = 0; left && i < s->n_fields; i++) {
+        Field *f = &s->fields[i];
+        if (f->seen == mark) continue;
+        left--;
+        int first = find_field(s, f->name.p, f->name.n);      /* the same field in a second slot */
+        frame[f->slot] = first != i && s->fields[first].seen == mark ? frame[s->fields[first].slot] : sqm_null();
+    }
+    return true;
+}
+
+/* { k: [...], a: [...] } */
+static bool decode_group(ScanNode *s, const bson_t *doc) {
+    const Query *q = s->node.run->plan->query;
+    Value *frame = s->node.ev->frame;
+    bson_iter_t it, item;
+    for (int i = 0; i < q->group_slots.n; i++) frame[q->group_slots.at[i]] = sqm_null();
+    for (int i = 0; i < q->agg_slots.n; i++) frame[q->agg_slots.at[i]] = sqm_null();
+    if (bson_iter_init_find(&it, doc, "k") && bson_iter_recurse(&it, &item))
+        for (int i = 0; i < q->group_slots.n && bson_iter_next(&item); i++) frame[q->group_slots.at[i]] = value_from_bson(&item, q->group_keys.at[i]->type);
+    if (bson_iter_init_find(&it, doc, "a") && bson_iter_recurse(&it, &item))
+        for (int i = 0; i < q->agg_slots.n && bson_iter_next(&item); i++) frame[q->agg_slots.at[i]] = value_from_bson(&item, q->aggs.at[i]->type);
+    if (q->grouping_slot >= 0) frame[q->grouping_slot] = sqm_int(0);
+    return true;
+}
+
+/* Aggregates of no rows at all: the server sends no document then, SQL wants one row. */
+static bool empty_group(ScanNode *s) {
+    Node *n = &s->node;
+    const Query *q = n->run->plan->query;
+    for (int i = 0; i < q->aggs.n; i++) {
+        const Expr *e = q->aggs.at[i];
+        void *state = arena_alloc(&n->scratch, e->aggregate->state_size);
+        if (!e->aggregate->finish(n->ev, state, &n->scratch, e, &n->ev->frame[q->agg_slots.at[i]])) return false;
+    }
+    if (q->grouping_slot >= 0) n->ev->frame[q->grouping_slot] = sqm_int(0);
+    return true;
+}
+
+static bool record(ScanNode *s) {
+    Exec *x = s->node.x;
+    if (x->memory + (2u << 20) > x->memory_limit / 2) {       /* a recording is a luxury */
+        s->state = TAPE_OFF;
+        s->is_static = 0;
+        rows_free(&s->tape);
+        return true;
+    }
+    return layout_save(&s->layout, &s->tape, s->node.ev->frame, NULL) != NULL;
+}
+
+static int scan_next(Node *n) {
+    ScanNode *s = (ScanNode *)n;
+    if (s->state == TAPE_READY) {
+        if (s->at == s->tape.n) return 0;
+        layout_restore(&s->layout, n->ev->frame, s->tape.at[s->at++]);
+        return 1;
+    }
+    if (!s->started && !start_scan(s)) return -1;
+    const Query *q = n->run->plan->query;
+    const bson_t *doc;
+    int r = s->ended ? 0 : server_cursor_next(s->cursor, &doc, n->x->error);
+    if (r < 0) return -1;
+    if (r > 0) {
+        if (!(n->plan->grouped ? decode_group(s, doc) : decode(s, doc))) return -1;
+    } else {
+        server_cursor_close(s->cursor);
+        s->cursor = NULL;
+        s->ended = true;
+        bool whole = n->plan->grouped && q->group_keys.n == 0 && !s->any;
+        if (!whole) {
+            if (s->state == TAPE_RECORDING) {
+                s->state = TAPE_READY;
+                s->at = s->tape.n;
+            }
+            return 0;
+        }
+        if (!empty_group(s)) return -1;
+    }
+    s->any = true;
+    return s->state == TAPE_RECORDING && !record(s) ? -1 : 1;
+}
+
+static void scan_rescan(Node *n) {
+    ScanNode *s = (ScanNode *)n;
+    server_cursor_close(s->cursor);
+    s->cursor = NULL;
+    s->at = 0;
+    if (s->state == TAPE_READY && !s->keys) return;
+    s->state = TAPE_OFF;
+    rows_clear(&s->tape);
+    s->started = s->ended = false;
+}
+
+static void scan_close(Node *n) {
+    ScanNode *s = (ScanNode *)n;
+    server_cursor_close(s->cursor);
+    rows_free(&s->tape);
+}
+
+static int scan_buffered(const Node *n) {
+    const ScanNode *s = (const ScanNode *)n;
+    if (s->state == TAPE_READY || (s->started && s->ended)) return 2;
+    return s->cursor && server_cursor_buffered(s->cursor);
+}
+
+static const NodeOps scan_ops = {scan_next, scan_rescan, scan_close, scan_buffered};
+
+Node *scan_node(QueryRun *run, const Plan *plan) {
+    ScanNode *s = node_init(run, plan, sizeof *s, &scan_ops);
+    s->is_static = -1;
+    s->tape.x = run->x;
+    layout_init(&s->layout, &run->arena, &plan->slots, 0);
+    if (!plan->grouped) prepare_fields(s, run, plan);
+    return &s->node;
+}
+
+void scan_set_keys(Node *scan, const KeyFilter *keys) { ((ScanNode *)scan)->keys = keys; }
+
+/* ---- lock ---- */
+
+typedef struct LockTarget { const Rel *rel; int slot; Type type; } LockTarget;
+
+typedef struct LockNode {
+    Node node;
+    VEC(LockTarget) targets;
+    Rows rows;
+    Layout layout;
+    bool loaded, pass;          /* pass: no transaction, rows go through */
+    int at;
+} LockNode;
+
+enum { LOCK_BATCH = 5000, LOCK_ATTEMPTS = 1000 };
+#define LOCK_FIELD "_sqm_lock"
+
+static const Plan *find_scan(const Plan *p, int rel) {
+    if (!p || (p->tag == PLAN_SCAN && p->rel->id == rel)) return p;
+    const Plan *found = find_scan(p->left, rel);
+    return found ? found : find_scan(p->right, rel);
+}
+
+static bool find_targets(LockNode *l) {
+    const Plan *p = l->node.plan;
+    for (int i = 0; i < p->lock_rels.n; i++) {
+        const Plan *scan = find_scan(p->left, p->lock_rels.at[i]);
+        LockTarget t = {.slot = -1};
+        for (int k = 0; scan && k < scan->columns.n; k++) {
+            const ScanColumn *c = &scan->columns.at[k];
+            if (str_is(rel_field(scan->rel, c->column), "_id")) t = (LockTarget){scan->rel, c->slot, scan->rel->columns.at[c->column].type};
+        }
+        if (t.slot < 0) return error_set(l->node.x->error, SQM_ERROR_INTERNAL, "the rows to lock have no _id");
+        vec_push(&l->node.run->arena, &l->targets, t);
+    }
+    return true;
+}
+
+/* One update of the command: the rows of at[begin..end). */
+static bool append_touch(bson_t *updates, const char *index, const char *op, const LockTarget *t, const Value *ids, int n) {
+    bson_t update, q, id, in, u, set;
+    bool ok = true;
+    bson_append_document_begin(updates, index, -1, &update);
+    bson_append_document_begin(&update, "q", -1, &q);
+    bson_append_document_begin(&q, "_id", -1, &id);
+    bson_append_array_begin(&id, "$in", -1, &in);
+    for (int i = 0; i < n && ok; i++) {
+        char buffer[16];
+        const char *key;
+        size_t len = bson_uint32_to_string((uint32_t)i, &key, buffer, sizeof buffer);
+        ok = value_append(&in, key, (int)len, &ids[i], t->type);
+    }
+    bson_append_array_end(&id, &in);
+    bson_append_document_end(&q, &id);
+    bson_append_document_end(&update, &q);
+    bson_append_document_begin(&update, "u", -1, &u);
+    bson_append_document_begin(&u, op, -1, &set);
+    bson_append_bool(&set, LOCK_FIELD, -1, true);
+    bson_append_document_end(&u, &set);
+    bson_append_document_end(&update, &u);
+    bson_append_bool(&update, "multi", -1, true);
+    bson_append_document_end(updates, &update);
+    return ok;
+}
+
+static bool touch(LockNode *l, const LockTarget *t, const Value *ids, int n) {
+    Exec *x = l->node.x;
+    bson_t command = BSON_INITIALIZER, updates, reply;
+    bson_append_utf8(&command, "update", -1, t->rel->table->name.p, (int)t->rel->table->name.n);
+    bson_append_array_begin(&command, "updates", -1, &updates);
+    bool ok = append_touch(&updates, "0", "$set", t, ids, n) && append_touch(&updates, "1", "$unset", t, ids, n);
+    bson_append_array_end(&command, &updates);
+    bson_append_bool(&command, "ordered", -1, true);
+    if (!ok) error_set(x->error, SQM_ERROR_DOCUMENT_TOO_LARGE, "keys of the rows to lock are too long");
+    if (ok) {
+        ok = server_write(x->server, &command, &reply, x->error);
+        bson_destroy(&reply);
+    }
+    bson_destroy(&command);
+    return ok;
+}
+
+/* Locks the kept rows, relation by relation; rows that an outer join left out have no _id. */
+static bool lock_rows(LockNode *l) {
+    Node *n = &l->node;
+    for (int i = 0; i < l->targets.n; i++) {
+        const LockTarget *t = &l->targets.at[i];
+        int column = 0;
+        while (column < l->layout.n_slots && l->layout.slots->at[column] != t->slot) column++;
+        if (column == l->layout.n_slots) return error_set(n->x->error, SQM_ERROR_INTERNAL, "the _id of the rows to lock is not kept");
+        Hash seen;
+        hash_init(&seen, n->x, 0, 1);
+        Value *ids = NEW_ARRAY(node_scratch(n), Value, LOCK_BATCH);
+        bool ok = true;
+        int held = 0;
+        for (int k = 0; k < l->rows.n && ok; k++) {
+            Value *id = &l->rows.at[k][column];
+            uint64_t h = keys_hash(id, 1);
+            if (id->type == SQM_NULL || hash_find(&seen, h, id) >= 0) continue;
+            ok = hash_add(&seen, h, id);
+            ids[held++] = *id;
+            if (ok && held == LOCK_BATCH) {
+                ok = touch(l, t, ids, held);
+                held = 0;
+            }
+        }
+        if (ok && held) ok = touch(l, t, ids, held);
+        hash_free(&seen);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static bool keep_all(LockNode *l) {
+    int r;
+    while ((r = node_next(l->node.left)) > 0)
+        if (!layout_save(&l->layout, &l->rows, l->node.ev->frame, NULL)) return false;
+    return r == 0;
+}
+
+static bool load(LockNode *l) {
+    Node *n = &l->node;
+    Exec *x = n->x;
+    bool nowait = false, retry = true;
+    if (!l->targets.n && !find_targets(l)) return false;
+    for (int i = 0; i < n->plan->locking.n; i++) nowait |= n->plan->locking.at[i].wait == LOCK_NOWAIT;
+    if (nowait) server_set_lock_timeout(x->server, 0);
+    bool ok = false;
+    for (int attempt = 0; retry && attempt < LOCK_ATTEMPTS; attempt++) {
+        if (attempt) {          /* whatever was read before may be out of date */
+            exec_forget(x);
+            node_close(n->left);
+            n->left = node_new(n->run, n->plan->left);
+            rows_clear(&l->rows);
+            error_clear(x->error);
+        }
+        retry = false;
+        ok = server_statement_begin(x->server, x->error);
+        if (!ok) break;
+        ok = keep_all(l) && lock_rows(l);
+        ok = server_statement_end(x->server, ok, &retry, x->error) && ok && !retry;
+    }
+    if (nowait) server_set_lock_timeout(x->server, -1);
+    return ok;
+}
+
+static int lock_next(Node *n) {
+    LockNode *l = (LockNode *)n;
+    if (!l->loaded) {
+        l->loaded = true;
+        l->pass = !n->x->server || !server_in_transaction(n->x->server);
+        if (!l->pass && !load(l)) return -1;
+    }
+    if (l->pass) return node_next(n->left);
+    if (l->at == l->rows.n) return 0;
+    layout_restore(&l->layout, n->ev->frame, l->rows.at[l->at++]);
+    return 1;
+}
+
+static void lock_rescan(Node *n) {
+    LockNode *l = (LockNode *)n;
+    rows_clear(&l->rows);
+    l->loaded = false;
+    l->at = 0;
+    node_rescan(n->left);
+}
+
+static void lock_close(Node *n) { rows_free(&((LockNode *)n)->rows); }
+
+static int lock_buffered(const Node *n) {
+    const LockNode *l = (const LockNode *)n;
+    return l->pass ? node_buffered(n->left) : l->loaded ? 2 : 0;
+}
+
+static const NodeOps lock_ops = {lock_next, lock_rescan, lock_close, lock_buffered};
+
+Node *lock_node(QueryRun *run, const Plan *plan) {
+    LockNode *l = node_init(run, plan, sizeof *l, &lock_ops);
+    l->rows.x = run->x;
+    layout_init(&l->layout, &run->arena, &plan->left->slots, 0);
+    return &l->node;
+}

@@ -1,0 +1,774 @@
+/* statement.c - connections and statements: the pipeline from text to rows, the plan cache, and the public API of sqm.h.
+ *
+ *     parse -> resolve -> plan_statement     once per text and catalogue (Prepared, cached, read-only while it runs)
+ *     bind -> exec / dml / ddl / server      per execution (sqm_statement_t)
+ *
+ * A Prepared belongs to one catalogue version. When another process has migrated, the connection notices (catalogue_check) and prepares again: a statement never
+ * runs on a table layout that has gone. Errors of the compile phase come here by longjmp, with nothing but the arena to drop. */
+#include <stdlib.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "ddl.h"
+#include "dml.h"
+#include "exec.h"
+#include "explain.h"
+#include "json.h"
+#include "resolve.h"
+#include "schema.h"
+
+/* Enough for an application's statements; texts beyond LARGEST (multi-row INSERTs, huge IN lists) rarely come twice and would only push others out. */
+enum { CACHE_SIZE = 256, LARGEST_CACHED = 16384, CATALOGUE_CHECK_MS = 1000 };
+
+typedef struct Prepared {
+    struct Prepared *newer, *older, *same_hash;
+    Arena arena;
+    Str sql;
+    bool literal_percent;
+    uint64_t hash;
+    int references;                 /* statements that use it, plus one while it is cached */
+    bool cached;
+    Catalog *catalog;
+    Resolved *resolved;
+    StatementPlan *plan;
+    const Query *output;            /* whose visible targets are the columns, or NULL */
+    int n_columns;
+    const char **names, **types;
+} Prepared;
+
+struct sqm_connection {
+    Server *server;                 /* NULL offline */
+    Catalog *catalog;
+    sqm_options_t options;
+    char *database;
+    struct timespec checked;
+    Prepared *newest, *oldest, *buckets[CACHE_SIZE];
+    int n_cached;
+    struct sqm_statement *open;     /* all statements, to end those that a rollback invalidates */
+};
+
+typedef enum State { READY, RUNNING, ENDED, FAILED } State;
+
+struct sqm_statement {
+    sqm_connection_t *db;
+    struct sqm_statement *next, *previous;
+    Prepared *p;
+    Value *params;
+    bool *bound;
+    State state;
+    Exec x;
+    bool executing;                 /* x is initialised */
+    QueryRun *run;
+    Dml *dml;
+    const Value *row;
+    Value *columns;
+    int64_t rows_affected, last_insert_id;
+    Text lines;                     /* EXPLAIN, SHOW: the rows to come, one a line */
+    size_t line_at;
+    Value line;
+    sqm_error_t *error;
+};
+
+/* ---- catalogue ---- */
+
+static bool load_catalogue(sqm_connection_t *db, sqm_error_t *error) {
+    Catalog *fresh = NULL;
+    if (!schema_load(db->server, str_from(db->database), &fresh, error)) return false;
+    catalog_release(db->catalog);
+    db->catalog = fresh;
+    clock_gettime(CLOCK_MONOTONIC, &db->checked);
+    return true;
+}
+
+/* Looks at most once a second whether somebody has changed the schema. */
+static bool check_catalogue(sqm_connection_t *db, sqm_error_t *error) {
+    struct timespec now;
+    if (!db->server) return true;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t elapsed = (now.tv_sec - db->checked.tv_sec) * 1000 + (now.tv_nsec - db->checked.tv_nsec) / 1000000;
+    if (elapsed < CATALOGUE_CHECK_MS) return true;
+    int64_t version = 0;
+    if (!schema_version(db->server, &version, error)) return false;
+    db->checked = now;
+    return version == db->catalog->version ? true : load_catalogue(db, error);
+}
+
+/* ---- plan cache ---- */
+
+static void prepared_release(Prepared *p) {
+    if (!p || --p->references > 0) return;
+    catalog_release(p->catalog);
+    Arena arena = p->arena;         /* p itself lies in it */
+    arena_free(&arena);
+}
+
+static void cache_unlink(sqm_connection_t *db, Prepared *p) {
+    Prepared **link = &db->buckets[p->hash % CACHE_SIZE];
+    while (*link != p) link = &(*link)->same_hash;
+    *link = p->same_hash;
+    if (p->newer) p->newer->older = p->older;
+    else db->newest = p->older;
+    if (p->older) p->older->newer = p->newer;
+    else db->oldest = p->newer;
+    p->newer = p->older = p->same_hash = NULL;
+    p->cached = false;
+    db->n_cached--;
+    prepared_release(p);
+}
+
+static void cache_clear(sqm_connection_t *db) {
+    while (db->newest) cache_unlink(db, db->newest);
+}
+
+static void cache_add(sqm_connection_t *db, Prepared *p) {
+    if (p->sql.n > LARGEST_CACHED) return;
+    if (db->n_cached == CACHE_SIZE) cache_unlink(db, db->oldest);
+    p->same_hash = db->buckets[p->hash % CACHE_SIZE];
+    db->buckets[p->hash % CACHE_SIZE] = p;
+    p->older = db->newest;
+    if (db->newest) db->newest->newer = p;
+    else db->oldest = p;
+    db->newest = p;
+    p->cached = true;
+    p->references++;
+    db->n_cached++;
+}
+
+static void cache_touch(sqm_connection_t *db, Prepared *p) {
+    if (db->newest == p) return;
+    p->newer->older = p->older;
+    if (p->older) p->older->newer = p->newer;
+    else db->oldest = p->newer;
+    p->newer = NULL;
+    p->older = db->newest;
+    db->newest->newer = p;
+    db->newest = p;
+}
+
+static uint64_t text_hash(const char *sql, size_t n, bool literal_percent) { return hash_bytes(sql, n, literal_percent); }
+
+static Prepared *cache_find(const sqm_connection_t *db, const char *sql, size_t n, bool literal_percent) {
+    uint64_t hash = text_hash(sql, n, literal_percent);
+    for (Prepared *p = db->buckets[hash % CACHE_SIZE]; p; p = p->same_hash)
+        if (p->hash == hash && p->literal_percent == literal_percent && p->sql.n == n && memcmp(p->sql.p, sql, n) == 0 && p->catalog == db->catalog) return p;
+    return NULL;
+}
+
+/* ---- compiling ---- */
+
+static void describe(Prepared *p) {
+    const Resolved *r = p->resolved;
+    if (r->stmt->tag == STMT_EXPLAIN || r->tag == STMT_SHOW) {
+        p->n_columns = 1;
+        p->names = NEW_ARRAY(&p->arena, const char *, 1);
+        p->types = NEW_ARRAY(&p->arena, const char *, 1);
+        p->names[0] = r->tag == STMT_SHOW ? arena_str(&p->arena, r->stmt->name.p, r->stmt->name.n).p : "QUERY PLAN";
+        p->types[0] = "text";
+        return;
+    }
+    if (r->tag == STMT_SELECT) p->output = r->query;
+    else if (r->insert && r->insert->has_returning) p->output = r->insert->row;
+    else if (r->modify && r->modify->has_returning) p->output = r->modify->row;
+    if (!p->output) return;
+    p->n_columns = p->output->n_visible;
+    p->names = NEW_ARRAY(&p->arena, const char *, p->n_columns + 1);
+    p->types = NEW_ARRAY(&p->arena, const char *, p->n_columns + 1);
+    for (int i = 0; i < p->n_columns; i++) {
+        const Target *t = &p->output->targets.at[i];
+        char type[64];
+        p->names[i] = arena_str(&p->arena, t->name.p, t->name.n).p;
+        type_text(t->expr->type, type, sizeof type);
+        p->types[i] = t->expr->type.tag == TYPE_UNKNOWN ? "unknown" : arena_str(&p->arena, type, strlen(type)).p;
+    }
+}
+
+/* The one setjmp. Whatever is set before it and read after a longjmp lies in *p, not in registers. */
+static bool compile(sqm_connection_t *db, Prepared *p, sqm_error_t *error) {
+    Compile cc = {.arena = &p->arena, .sql = p->sql, .error = error};
+    if (setjmp(cc.exit)) return false;
+    Parsed parsed = parse(&cc, p->literal_percent);
+    p->resolved = resolve(&cc, p->catalog, &parsed);
+    PlanOptions options = {.no_optimise = db->options.no_optimise, .server_version = db->server ? server_version(db->server) : 0};
+    if (p->resolved->query || p->resolved->insert || p->resolved->modify) p->plan = plan_statement(&cc, p->resolved, &options);
+    describe(p);
+    return true;
+}
+
+static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, sqm_error_t *error) {
+    Arena arena = {0};
+    Prepared *p = NEW(&arena, Prepared);
+    p->arena = arena;
+    p->sql = arena_str(&p->arena, sql, n);
+    p->literal_percent = literal_percent;
+    p->hash = text_hash(sql, n, literal_percent);
+    p->references = 1;
+    p->catalog = catalog_retain(db->catalog);
+    if (compile(db, p, error)) return p;
+    prepared_release(p);
+    return NULL;
+}
+
+static bool names_unknown(const sqm_error_t *e) { return e->code == SQM_ERROR_UNDEFINED_TABLE || e->code == SQM_ERROR_UNDEFINED_COLUMN; }
+
+/* An unknown name may be one that another process has just made: look again before saying so. */
+static Prepared *prepare(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, sqm_error_t *error) {
+    if (n > MAX_SQL_BYTES) {
+        error_set(error, SQM_ERROR_PROGRAM_LIMIT_EXCEEDED, "statement is %zu bytes long, the limit is %u", n, MAX_SQL_BYTES);
+        return NULL;
+    }
+    Prepared *p = cache_find(db, sql, n, literal_percent);
+    if (p) {
+        cache_touch(db, p);
+        p->references++;
+        return p;
+    }
+    p = prepared_new(db, sql, n, literal_percent, error);
+    if (!p && db->server && names_unknown(error)) {
+        sqm_error_t other;
+        int64_t version = db->catalog->version;
+        (void)version;
+        if (!load_catalogue(db, &other)) return NULL;
+        p = prepared_new(db, sql, n, literal_percent, error);
+    }
+    if (p && p->plan) cache_add(db, p);
+    return p;
+}
+
+/* ---- connections ---- */
+
+static void error_needed(sqm_error_t **error, sqm_error_t *own) {
+    if (!*error) *error = own;
+    error_clear(*error);
+}
+
+bool sqm_open(const char *uri, const char *database, const sqm_options_t *options, sqm_connection_t **out, sqm_error_t *error) {
+    sqm_error_t own;
+    error_needed(&error, &own);
+    *out = NULL;
+    sqm_connection_t *db = calloc(1, sizeof *db);
+    if (!db) return error_set(error, SQM_ERROR_OUT_OF_MEMORY, "out of memory");
+    if (options) db->options = *options;
+    if (!db->options.work_mem) db->options.work_mem = (int64_t)256 << 20;
+    db->database = strdup(database ? database : "");
+    if (!db->database) abort();
+    bool ok = true;
+    if (db->options.offline) {
+        db->catalog = catalog_new(str_from(db->database));
+    } else {
+        ok = server_open(uri, db->database, &db->options, &db->server, error);
+        ok = ok && load_catalogue(db, error);
+    }
+    db->options.app_name = NULL;   /* the caller's memory */
+    if (!ok) {
+        sqm_close(db);
+        return false;
+    }
+    *out = db;
+    return true;
+}
+
+void sqm_close(sqm_connection_t *db) {
+    if (!db) return;
+    cache_clear(db);
+    if (db->server) server_close(db->server);
+    catalog_release(db->catalog);
+    free(db->database);
+    free(db);
+}
+
+bool sqm_forked(const sqm_connection_t *db) { return db->server && server_forked(db->server); }
+
+bool sqm_ping(sqm_connection_t *db, sqm_error_t *error) {
+    error_clear(error);
+    return db->server ? server_ping(db->server, error) : error_set(error, SQM_ERROR_INTERFACE, "connection is offline");
+}
+
+int sqm_server_version(const sqm_connection_t *db) { return db->server ? server_version(db->server) : 0; }
+bool sqm_has_transactions(const sqm_connection_t *db) { return db->server && server_has_transactions(db->server); }
+bool sqm_in_transaction(const sqm_connection_t *db) { return db->server && server_in_transaction(db->server); }
+
+bool sqm_begin(sqm_connection_t *db, sqm_error_t *error) {
+    error_clear(error);
+    return !db->server || server_begin(db->server, error);
+}
+
+bool sqm_commit(sqm_connection_t *db, sqm_error_t *error) {
+    error_clear(error);
+    return !db->server || server_commit(db->server, error);
+}
+
+bool sqm_rollback(sqm_connection_t *db, sqm_error_t *error) {
+    error_clear(error);
+    return !db->server || server_rollback(db->server, error);
+}
+
+void sqm_free(void *memory) { free(memory); }
+
+static char *to_heap(const char *p, size_t n) {
+    char *copy = malloc(n + 1);
+    if (!copy) abort();
+    if (n) memcpy(copy, p, n);
+    copy[n] = '\0';
+    return copy;
+}
+
+static void json_string(Text *out, Str s) {
+    text_adds(out, "\"");
+    for (uint32_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '"' || c == '\\') text_addf(out, "\\%c", c);
+        else if (c < 0x20) text_addf(out, "\\u%04x", c);
+        else text_add(out, (const char *)&s.p[i], 1);
+    }
+    text_adds(out, "\"");
+}
+
+bool sqm_tables(sqm_connection_t *db, char **out, sqm_error_t *error) {
+    sqm_error_t own;
+    error_needed(&error, &own);
+    if (db->server && !load_catalogue(db, error)) return false;
+    Arena arena = {0};
+    Text t = {.arena = &arena};
+    text_adds(&t, "[");
+    bool first = true;
+    for (int i = 0; i < db->catalog->tables.n; i++) {
+        const Table *table = db->catalog->tables.at[i];
+        text_addf(&t, "%s{\"name\": ", first ? "" : ", ");
+        json_string(&t, table->name);
+        text_addf(&t, ", \"type\": \"%s\", \"declared\": %s, \"comment\": ", table->view_text.n ? "view" : "table", table->declared ? "true" : "false");
+        json_string(&t, table->comment);
+        text_adds(&t, "}");
+        first = false;
+    }
+    text_adds(&t, "]");
+    *out = to_heap(t.p, t.n);
+    arena_free(&arena);
+    return true;
+}
+
+bool sqm_table(sqm_connection_t *db, const char *name, char **out, sqm_error_t *error) {
+    sqm_error_t own;
+    error_needed(&error, &own);
+    if (!check_catalogue(db, error)) return false;
+    const Table *table = catalog_find_table(db->catalog, str_from(name));
+    if (!table && db->server) {
+        if (!load_catalogue(db, error)) return false;
+        table = catalog_find_table(db->catalog, str_from(name));
+    }
+    if (!table) return error_set(error, SQM_ERROR_UNDEFINED_TABLE, "relation \"%s\" does not exist", name);
+    if (!table->declared && db->server) {
+        Catalog *known = NULL;
+        if (!schema_look(db->server, db->catalog, table->name, &known, error)) return false;
+        catalog_release(db->catalog);
+        db->catalog = known;
+        table = catalog_find_table(known, str_from(name));
+    }
+    Arena arena = {0};
+    Text t = {.arena = &arena};
+    catalog_describe(table, &t);
+    *out = to_heap(t.p, t.n);
+    arena_free(&arena);
+    return true;
+}
+
+bool sqm_written_tables(const sqm_connection_t *db, char **out, sqm_error_t *error) {
+    error_clear(error);
+    Str names[256];
+    int n = db->server ? server_written(db->server, names, 256) : 0;
+    if (n > 256) n = 256;
+    Arena arena = {0};
+    Text t = {.arena = &arena};
+    text_adds(&t, "[");
+    for (int i = 0; i < n; i++) {
+        if (i) text_adds(&t, ", ");
+        json_string(&t, names[i]);
+    }
+    text_adds(&t, "]");
+    *out = to_heap(t.p, t.n);
+    arena_free(&arena);
+    return true;
+}
+
+/* ---- statements ---- */
+
+bool sqm_prepare_would_block(const sqm_connection_t *db, const char *sql, size_t sql_len, bool literal_percent) {
+    if (sql_len == SIZE_MAX) sql_len = strlen(sql);
+    return !cache_find(db, sql, sql_len, literal_percent);
+}
+
+bool sqm_prepare(sqm_connection_t *db, const char *sql, size_t sql_len, bool literal_percent, sqm_statement_t **out, sqm_error_t *error) {
+    sqm_error_t own;
+    error_needed(&error, &own);
+    *out = NULL;
+    if (sql_len == SIZE_MAX) sql_len = strlen(sql);
+    if (db->server && server_forked(db->server)) return error_set(error, SQM_ERROR_INTERFACE, "this connection was opened before fork() and can't be used in the child");
+    Prepared *p = prepare(db, sql, sql_len, literal_percent, error);
+    if (!p) {
+        if (db->server && server_in_transaction(db->server)) server_fail_transaction(db->server);
+        return false;
+    }
+    sqm_statement_t *st = calloc(1, sizeof *st);
+    int n = p->resolved->n_parameters;
+    Value *params = calloc((size_t)n + 1, sizeof *params);
+    bool *bound = calloc((size_t)n + 1, sizeof *bound);
+    Value *columns = calloc((size_t)p->n_columns + 1, sizeof *columns);
+    if (!st || !params || !bound || !columns) abort();
+    st->db = db;
+    st->p = p;
+    st->params = params;
+    st->bound = bound;
+    st->columns = columns;
+    st->rows_affected = -1;
+    *out = st;
+    return true;
+}
+
+static void stop(sqm_statement_t *st) {
+    if (!st->executing) return;
+    if (st->run) exec_query_close(st->run);
+    st->run = NULL;
+    st->dml = NULL;
+    exec_clear(&st->x);
+    st->executing = false;
+    st->row = NULL;
+    st->lines = (Text){0};
+}
+
+void sqm_reset(sqm_statement_t *st) {
+    stop(st);
+    st->state = READY;
+    memset(st->bound, 0, (size_t)st->p->resolved->n_parameters * sizeof *st->bound);
+}
+
+void sqm_finalize(sqm_statement_t *st) {
+    if (!st) return;
+    stop(st);
+    prepared_release(st->p);
+    free(st->params);
+    free(st->bound);
+    free(st->columns);
+    free(st);
+}
+
+int sqm_parameter_count(const sqm_statement_t *st) { return st->p->resolved->n_parameters; }
+
+const char *sqm_parameter_name(const sqm_statement_t *st, int i) {
+    Str name = st->p->resolved->parameter_names.at[i];
+    return name.n ? arena_str(&st->p->arena, name.p, name.n).p : NULL;
+}
+
+void sqm_bind(sqm_statement_t *st, int i, const sqm_value_t *value) {
+    st->params[i] = *value;
+    st->bound[i] = true;
+}
+
+bool sqm_returns_rows(const sqm_statement_t *st) { return st->p->n_columns > 0 || st->p->output != NULL; }
+int sqm_column_count(const sqm_statement_t *st) { return st->p->n_columns; }
+const char *sqm_column_name(const sqm_statement_t *st, int i) { return st->p->names[i]; }
+const char *sqm_column_type(const sqm_statement_t *st, int i) { return st->p->types[i]; }
+const sqm_value_t *sqm_row(const sqm_statement_t *st) { return st->row; }
+int64_t sqm_rows_affected(const sqm_statement_t *st) { return st->rows_affected; }
+int64_t sqm_last_insert_id(const sqm_statement_t *st) { return st->last_insert_id; }
+const char *sqm_statement_kind(const sqm_statement_t *st) { return stmt_name(st->p->resolved->tag); }
+
+/* ---- running ---- */
+
+static bool statement_fails(sqm_statement_t *st) {
+    st->state = FAILED;
+    Server *server = st->db->server;
+    stop(st);
+    if (server && server_in_transaction(server)) server_fail_transaction(server);
+    return false;
+}
+
+static bool check_bindings(sqm_statement_t *st, sqm_error_t *error) {
+    const Resolved *r = st->p->resolved;
+    for (int i = 0; i < r->n_parameters; i++)
+        if (!st->bound[i]) return error_set(error, SQM_ERROR_PARAMETER_COUNT, "no value was bound to parameter %d", i + 1);
+    for (int i = 0; i < r->same_params.n; i++) {
+        const ParamPair *pair = &r->same_params.at[i];
+        if (!value_same(&st->params[pair->a], &st->params[pair->b]) || st->params[pair->a].type != st->params[pair->b].type) {
+            error_set(error, SQM_ERROR_GROUPING, "an expression of the select list must appear in the GROUP BY clause or be used in an aggregate function");
+            error->position = pair->pos.at;
+            error->length = pair->pos.len;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void start_exec(sqm_statement_t *st, sqm_error_t *error) {
+    exec_init(&st->x, st->db->server, st->p->plan, st->params, st->p->resolved->n_parameters, (size_t)st->db->options.work_mem, error);
+    st->x.catalog = st->db->catalog;
+    st->executing = true;
+}
+
+static bool run_ddl(sqm_statement_t *st, sqm_error_t *error) {
+    sqm_connection_t *db = st->db;
+    Catalog *next = NULL;
+    if (!ddl_run(db->server, db->catalog, st->p->resolved->stmt, st->p->sql, &next, error)) {
+        sqm_error_t ignored;
+        if (db->server) load_catalogue(db, &ignored);
+        return false;
+    }
+    if (next && next != db->catalog) {
+        catalog_release(db->catalog);
+        db->catalog = next;
+    }
+    return true;
+}
+
+static void show_eval(Eval *ev, Exec *x) {
+    exec_eval_init(x, ev, NULL, NULL, &x->arena);
+}
+
+static bool any_unbound(const sqm_statement_t *st) {
+    for (int i = 0; i < st->p->resolved->n_parameters; i++)
+        if (!st->bound[i]) return true;
+    return false;
+}
+
+static bool run_explain(sqm_statement_t *st, sqm_error_t *error) {
+    const Stmt *stmt = st->p->resolved->stmt;
+    if (!st->p->plan) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "EXPLAIN of %s is not supported", stmt_name(stmt->explained->tag));
+    start_exec(st, error);
+    Exec *x = &st->x;
+    Eval ev;
+    st->lines = (Text){.arena = &x->arena};
+    if (stmt->analyze) {
+        if (stmt->explained->tag != STMT_SELECT) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "EXPLAIN ANALYZE is supported for SELECT only");
+        exec_enable_stats(x);
+        int64_t before = server_round_trips(x->server);
+        struct timespec begin, end;
+        clock_gettime(CLOCK_MONOTONIC, &begin);
+        QueryRun *run = exec_query_open(x, st->p->plan->query, NULL);
+        int r;
+        while ((r = exec_query_next(run)) == 1) { }
+        if (r >= 0) {
+            clock_gettime(CLOCK_MONOTONIC, &end);
+            show_eval(&ev, x);
+            explain_plan(&st->lines, st->p->plan, &ev, x);
+            text_addf(&st->lines, "Round trips: %lld\nExecution time: %.3f ms\n", (long long)(server_round_trips(x->server) - before),
+                      (double)(end.tv_sec - begin.tv_sec) * 1e3 + (double)(end.tv_nsec - begin.tv_nsec) / 1e6);
+        }
+        exec_query_close(run);
+        if (r < 0) return false;
+    } else {
+        show_eval(&ev, x);
+        explain_plan(&st->lines, st->p->plan, &ev, NULL);
+    }
+    if (str_ieq(stmt->explain_format, STR("json"))) {
+        Text json = {.arena = &x->arena};
+        text_adds(&json, "[");
+        json_string(&json, (Str){st->lines.p, (uint32_t)st->lines.n});
+        text_adds(&json, "]\n");
+        st->lines = json;
+    }
+    st->line_at = 0;
+    st->state = RUNNING;
+    return true;
+}
+
+static bool run_show(sqm_statement_t *st, sqm_error_t *error) {
+    const Stmt *stmt = st->p->resolved->stmt;
+    start_exec(st, error);
+    st->lines = (Text){.arena = &st->x.arena};
+    sqm_connection_t *db = st->db;
+    Str name = stmt->name;
+    if (str_ieq(name, STR("server_version"))) {
+        int v = sqm_server_version(db);
+        text_addf(&st->lines, "%d.%d.%d\n", v / 1000000, v / 1000 % 1000, v % 1000);
+    } else if (str_ieq(name, STR("transaction_isolation")) || str_ieq(name, STR("transaction isolation level"))) {
+        text_addf(&st->lines, "%s\n", db->server ? server_isolation(db->server) : "read committed");
+    } else if (str_ieq(name, STR("timezone"))) {
+        text_adds(&st->lines, "UTC\n");
+    } else {
+        return error_set(error, SQM_ERROR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"" STR_FMT "\"", STR_ARG(name));
+    }
+    st->line_at = 0;
+    st->state = RUNNING;
+    return true;
+}
+
+static bool run_set(sqm_statement_t *st, sqm_error_t *error) {
+    const Stmt *stmt = st->p->resolved->stmt;
+    Server *s = st->db->server;
+    if (str_ieq(stmt->name, STR("transaction_isolation")) || str_ieq(stmt->name, STR("default_transaction_isolation"))) return !s || server_set_isolation(s, stmt->text, error);
+    if (str_ieq(stmt->name, STR("lock_timeout"))) {
+        char digits[16];
+        snprintf(digits, sizeof digits, STR_FMT, STR_ARG(stmt->text));
+        if (s) server_set_lock_timeout(s, atoi(digits));
+        return true;
+    }
+    if (str_ieq(stmt->name, STR("timezone")) && (str_ieq(stmt->text, STR("UTC")) || str_ieq(stmt->text, STR("default")))) return true;
+    return error_set(error, SQM_ERROR_NOT_SUPPORTED, "SET " STR_FMT " is not supported", STR_ARG(stmt->name));
+}
+
+static bool is_transaction_end(StmtTag tag) { return tag == STMT_ROLLBACK || tag == STMT_ROLLBACK_TO || tag == STMT_COMMIT; }
+
+/* Everything up to the first row. */
+static bool start(sqm_statement_t *st, sqm_error_t *error) {
+    sqm_connection_t *db = st->db;
+    StmtTag tag = st->p->resolved->tag;
+    const Stmt *stmt = st->p->resolved->stmt;
+    st->rows_affected = -1;
+    st->last_insert_id = 0;
+    if (!check_bindings(st, error)) return false;
+    if (db->server) {
+        if (!is_transaction_end(tag) && !server_check(db->server, error)) return false;
+        if (!is_transaction_end(tag) && !check_catalogue(db, error)) return false;
+    }
+    if (st->p->catalog != db->catalog && st->p->plan) {   /* the schema has changed since: compile again */
+        Prepared *fresh = prepare(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, error);
+        if (!fresh) return false;
+        if (fresh->n_columns != st->p->n_columns) {
+            prepared_release(fresh);
+            return error_set(error, SQM_ERROR_DATATYPE_MISMATCH, "the table's columns have changed since the statement was prepared");
+        }
+        prepared_release(st->p);
+        st->p = fresh;
+    }
+    switch (tag) {
+    case STMT_SELECT:
+        if (!db->server) return error_set(error, SQM_ERROR_INTERFACE, "connection is offline");
+        start_exec(st, error);
+        st->run = exec_query_open(&st->x, st->p->plan->query, NULL);
+        st->state = RUNNING;
+        return st->run != NULL;
+    case STMT_INSERT: case STMT_UPDATE: case STMT_DELETE:
+        if (!db->server) return error_set(error, SQM_ERROR_INTERFACE, "connection is offline");
+        start_exec(st, error);
+        if (!dml_run(&st->x, db->catalog, &st->dml, error)) return false;
+        st->rows_affected = dml_rows_affected(st->dml);
+        st->last_insert_id = dml_last_insert_id(st->dml);
+        st->state = RUNNING;
+        return true;
+    case STMT_EXPLAIN: return run_explain(st, error);
+    case STMT_SHOW: return run_show(st, error);
+    case STMT_SET: st->state = ENDED; return run_set(st, error);
+    case STMT_BEGIN:
+        st->state = ENDED;
+        if (!db->server) return true;
+        if (stmt->text.n && !server_in_transaction(db->server) && !server_set_isolation(db->server, stmt->text, error)) return false;
+        return server_begin(db->server, error);
+    case STMT_COMMIT: st->state = ENDED; return !db->server || server_commit(db->server, error);
+    case STMT_ROLLBACK: st->state = ENDED; return !db->server || server_rollback(db->server, error);
+    case STMT_SAVEPOINT: st->state = ENDED; return !db->server || server_savepoint(db->server, stmt->name, error);
+    case STMT_RELEASE: st->state = ENDED; return !db->server || server_release(db->server, stmt->name, error);
+    case STMT_ROLLBACK_TO: st->state = ENDED; return !db->server || server_rollback_to(db->server, stmt->name, error);
+    case STMT_CREATE_TABLE: case STMT_ALTER_TABLE: case STMT_DROP_TABLE: case STMT_CREATE_INDEX: case STMT_DROP_INDEX: case STMT_RENAME_INDEX: case STMT_CREATE_VIEW:
+    case STMT_DROP_VIEW: case STMT_TRUNCATE: case STMT_COMMENT: case STMT_CREATE_DATABASE: case STMT_DROP_DATABASE:
+        st->state = ENDED;
+        return run_ddl(st, error);
+    }
+    return false;
+}
+
+static sqm_step_t next_line(sqm_statement_t *st) {
+    if (st->line_at >= st->lines.n) { st->state = ENDED; return SQM_DONE; }
+    const char *begin = st->lines.p + st->line_at, *end = memchr(begin, '\n', st->lines.n - st->line_at);
+    size_t n = end ? (size_t)(end - begin) : st->lines.n - st->line_at;
+    st->line_at += n + 1;
+    st->line = sqm_text(begin, n);
+    st->row = &st->line;
+    return SQM_ROW;
+}
+
+sqm_step_t sqm_step(sqm_statement_t *st, sqm_error_t *error) {
+    sqm_error_t own;
+    error_needed(&error, &own);
+    st->row = NULL;
+    if (st->state == ENDED || st->state == FAILED) return SQM_DONE;
+    if (st->db->server && server_forked(st->db->server)) {
+        error_set(error, SQM_ERROR_INTERFACE, "this connection was opened before fork() and can't be used in the child");
+        return SQM_STEP_ERROR;
+    }
+    if (st->executing) st->x.error = error;
+    if (st->state == READY && !start(st, error)) { statement_fails(st); return SQM_STEP_ERROR; }
+    if (st->state == ENDED) return SQM_DONE;
+    if (st->lines.arena) return next_line(st);
+    if (st->dml) {
+        if (!dml_next_returning(st->dml, &st->row)) { st->row = NULL; st->state = ENDED; stop(st); return SQM_DONE; }
+        return SQM_ROW;
+    }
+    int r = exec_query_next(st->run);
+    if (r < 0) { statement_fails(st); return SQM_STEP_ERROR; }
+    if (r == 0) { st->state = ENDED; stop(st); return SQM_DONE; }
+    const QueryPlan *qp = st->p->plan->query;
+    const Value *frame = exec_query_eval(st->run)->frame;
+    for (int i = 0; i < qp->output.n; i++) st->columns[i] = frame[qp->output.at[i]];
+    st->row = st->columns;
+    return SQM_ROW;
+}
+
+bool sqm_step_would_block(const sqm_statement_t *st) {
+    if (st->state == ENDED || st->state == FAILED) return false;
+    if (st->state == READY) return true;
+    if (st->lines.arena || st->dml) return false;
+    return !exec_query_buffered(st->run);
+}
+
+/* ---- looking inside ---- */
+
+static void add_command(void *context, const bson_t *command) {
+    char *json = bson_as_relaxed_extended_json(command, NULL);
+    if (json) text_addf(context, "%s\n", json);
+    bson_free(json);
+}
+
+bool sqm_dump(sqm_statement_t *st, sqm_stage_t stage, char **out, sqm_error_t *error) {
+    sqm_error_t own;
+    error_needed(&error, &own);
+    Arena arena = {0};
+    Text t = {.arena = &arena};
+    bool ok = true;
+    const Stmt *stmt = st->p->resolved->stmt;
+    text_adds(&t, "");
+    switch (stage) {
+    case SQM_STAGE_AST: ast_dump(&t, stmt); break;
+    case SQM_STAGE_QUERY: query_dump(&t, st->p->resolved); break;
+    case SQM_STAGE_PLAN:
+        if (st->p->plan) plan_dump(&t, st->p->plan);
+        break;
+    case SQM_STAGE_PASSES:
+        if (st->p->plan) {
+            bool switched = st->db->options.no_optimise;
+            st->db->options.no_optimise = true;
+            Prepared *plain = prepared_new(st->db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, error);
+            st->db->options.no_optimise = switched;
+            ok = plain != NULL;
+            text_adds(&t, "-- as written\n");
+            if (plain) plan_dump(&t, plain->plan);
+            text_adds(&t, "-- optimised\n");
+            plan_dump(&t, st->p->plan);
+            prepared_release(plain);
+        }
+        break;
+    case SQM_STAGE_MQL:
+        if (st->p->plan) {
+            Exec x;
+            Eval ev;
+            exec_init(&x, NULL, st->p->plan, any_unbound(st) ? NULL : st->params, st->p->resolved->n_parameters, (size_t)st->db->options.work_mem, error);
+            exec_eval_init(&x, &ev, NULL, NULL, &x.arena);
+            ok = explain_mql(&t, st->p->plan, &ev);
+            exec_clear(&x);
+        } else {
+            ok = !ddl_is_ddl(stmt->tag) || ddl_commands(st->db->catalog, sqm_server_version(st->db), stmt, st->p->sql, add_command, &t, error);
+        }
+        break;
+    }
+    if (ok) *out = to_heap(t.p, t.n);
+    arena_free(&arena);
+    return ok;
+}
+
+/* ---- conversions for callers ---- */
+
+char *sqm_value_to_text(const sqm_value_t *value, size_t *len) {
+    Arena arena = {0};
+    Str s = value_text(&arena, value);
+    char *out = to_heap(s.p, s.n);
+    if (len) *len = s.n;
+    arena_free(&arena);
+    return out;
+}

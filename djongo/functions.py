@@ -1,0 +1,62 @@
+"""How Django's expressions and lookups are written in our SQL where their standard form isn't ours: `as_djongo` methods.
+
+Most are what Django already does for PostgreSQL; the rest are below, one function each, with the reason why.
+"""
+
+from django.db.models import TextField
+from django.db.models.fields.json import HasKeyLookup, KeyTransform
+from django.db.models.functions import Cast, ConcatPair, JSONObject, Now, StrIndex
+from django.db.models.lookups import IExact, PostgresOperatorLookup
+
+try:
+    from django.db.models.functions import JSONArray
+except ImportError:  # Django < 5.2
+    JSONArray = None
+
+
+def register():
+    for expression in (ConcatPair, HasKeyLookup, KeyTransform, PostgresOperatorLookup):
+        expression.as_djongo = as_postgresql
+    IExact.as_djongo = iexact
+    JSONObject.as_djongo = json_object
+    if JSONArray:
+        JSONArray.as_djongo = json_array
+    Now.as_djongo = now
+    StrIndex.as_djongo = str_index
+
+
+def as_postgresql(self, compiler, connection, **extra_context):
+    # Looked up on the instance, so that subclasses (HasKeyLookup of PostgresOperatorLookup) give their own.
+    return self.as_postgresql(compiler, connection, **extra_context)
+
+
+def iexact(self, compiler, connection):
+    """A value is escaped for ILIKE in Python; an expression can't be, and its % and _ must not become wildcards."""
+    if self.rhs_is_direct_value() and not self.bilateral_transforms:
+        return self.as_sql(compiler, connection)
+    lhs, lhs_params = self.process_lhs(compiler, connection)
+    rhs, rhs_params = super(IExact, self).process_rhs(compiler, connection)
+    return f"UPPER({lhs}) = UPPER({rhs})", (*lhs_params, *rhs_params)
+
+
+def json_object(self, compiler, connection, **extra_context):
+    copy = self.copy()
+    copy.set_source_expressions(
+        [
+            Cast(expression, TextField()) if index % 2 == 0 else expression
+            for index, expression in enumerate(copy.get_source_expressions())
+        ]
+    )
+    return super(JSONObject, copy).as_sql(compiler, connection, function="JSONB_BUILD_OBJECT", **extra_context)
+
+
+def json_array(self, compiler, connection, **extra_context):
+    return self.as_sql(compiler, connection, function="JSONB_BUILD_ARRAY", **extra_context)
+
+
+def now(self, compiler, connection, **extra_context):
+    return self.as_sql(compiler, connection, template=connection.ops.now_sql().replace("%", "%%"), **extra_context)
+
+
+def str_index(self, compiler, connection, **extra_context):
+    return self.as_sql(compiler, connection, function="STRPOS", **extra_context)

@@ -1,0 +1,146 @@
+"""What tables, columns and constraints there are, from the catalogue: Connection.tables() and Connection.table(name)."""
+
+from collections import namedtuple
+
+from django.db.backends.base.introspection import BaseDatabaseIntrospection
+from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
+from django.db.backends.base.introspection import TableInfo as BaseTableInfo
+from django.db.models import Index
+
+FieldInfo = namedtuple("FieldInfo", [*BaseFieldInfo._fields, "is_autofield", "comment"])
+TableInfo = namedtuple("TableInfo", [*BaseTableInfo._fields, "comment"])
+
+
+class DatabaseIntrospection(BaseDatabaseIntrospection):
+    data_types_reverse = {
+        "array": "JSONField",
+        "bigint": "BigIntegerField",
+        "boolean": "BooleanField",
+        "bytea": "BinaryField",
+        "char": "CharField",
+        "date": "DateField",
+        "document": "JSONField",
+        "double precision": "FloatField",
+        "inet": "GenericIPAddressField",
+        "integer": "IntegerField",
+        "interval": "DurationField",
+        "json": "JSONField",
+        "jsonb": "JSONField",
+        "numeric": "DecimalField",
+        "real": "FloatField",
+        "smallint": "SmallIntegerField",
+        "text": "TextField",
+        "time": "TimeField",
+        "timestamp": "DateTimeField",
+        "timestamp with time zone": "DateTimeField",
+        "uuid": "UUIDField",
+        "varchar": "CharField",
+    }
+    auto_fields = {"IntegerField": "AutoField", "BigIntegerField": "BigAutoField", "SmallIntegerField": "SmallAutoField"}
+
+    def get_field_type(self, data_type, description):
+        field_type = super().get_field_type(data_type, description)
+        return self.auto_fields.get(field_type, field_type) if description.is_autofield else field_type
+
+    def _connection(self, cursor):
+        # The cursor proves that there is a connection; the catalogue is read through the connection itself.
+        return self.connection.connection
+
+    def _table(self, cursor, table_name):
+        with self.connection.wrap_database_errors:
+            return self._connection(cursor).table(table_name)
+
+    def get_table_list(self, cursor):
+        with self.connection.wrap_database_errors:
+            tables = self._connection(cursor).tables()
+        return [
+            TableInfo(table["name"], "v" if table.get("type") == "view" else "t", table.get("comment") or None) for table in tables
+        ]
+
+    def get_table_description(self, cursor, table_name):
+        return [
+            FieldInfo(
+                name=column["name"],
+                type_code=column["type"].split("(")[0].strip(),
+                display_size=column.get("max_length"),
+                internal_size=column.get("max_length"),
+                precision=column.get("precision"),
+                scale=column.get("scale"),
+                null_ok=not column.get("not_null"),
+                default=column.get("default"),
+                collation=None,
+                is_autofield=bool(column.get("auto")),
+                comment=column.get("comment"),
+            )
+            for column in self._table(cursor, table_name)["columns"]
+        ]
+
+    def get_sequences(self, cursor, table_name, table_fields=()):
+        return [
+            {"table": table_name, "column": column["name"]}
+            for column in self._table(cursor, table_name)["columns"]
+            if column.get("auto")
+        ]
+
+    def get_relations(self, cursor, table_name):
+        return {
+            constraint["columns"][0]: (constraint["references"][1], constraint["references"][0])
+            for constraint in self._foreign(self._table(cursor, table_name))
+        }
+
+    def foreign_keys(self, cursor):
+        """(table, primary key column, column, referenced table, referenced column) of every foreign key in the database."""
+        for name in self.table_names(cursor):
+            table = self._table(cursor, name)
+            for constraint in self._foreign(table):
+                column = constraint["columns"][0]
+                key = (table.get("primary_key") or [column])[0]
+                yield name, key, column, *constraint["references"]
+
+    @staticmethod
+    def _foreign(table):
+        return [constraint for constraint in table.get("constraints", ()) if constraint["kind"] == "foreign"]
+
+    def get_constraints(self, cursor, table_name):
+        table = self._table(cursor, table_name)
+        constraints = {}
+        for constraint in table.get("constraints", ()):
+            kind = constraint["kind"]
+            constraints[constraint["name"]] = {
+                "columns": list(constraint["columns"]),
+                "primary_key": kind == "primary",
+                "unique": kind in ("primary", "unique"),
+                "foreign_key": tuple(constraint["references"]) if kind == "foreign" else None,
+                "check": kind == "check",
+                "index": False,
+                "definition": None,
+                "options": None,
+            }
+        key = list(table.get("primary_key") or ())
+        if key and not any(constraint["primary_key"] for constraint in constraints.values()):
+            constraints[f"{table_name}_pkey"] = {
+                "columns": key,
+                "primary_key": True,
+                "unique": True,
+                "foreign_key": None,
+                "check": False,
+                "index": False,
+                "definition": None,
+                "options": None,
+            }
+        for index in table.get("indexes", ()):
+            if index["name"] in constraints:
+                continue  # the index that carries a constraint
+            constraints[index["name"]] = {
+                "columns": [*index["columns"], *index.get("include", ())],
+                "orders": ["DESC" if str(order).upper() in ("DESC", "-1") else "ASC" for order in index.get("orders", ())],
+                "primary_key": False,
+                "unique": bool(index.get("unique")),
+                "foreign_key": None,
+                "check": False,
+                "index": True,
+                "type": Index.suffix,
+                "definition": None,
+                "options": None,
+            }
+        return constraints

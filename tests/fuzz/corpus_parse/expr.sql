@@ -1,0 +1,1 @@
+-2 ^ 2 + a -> 'x' ->> 'y' || b[1][2:3].c::numeric(10, 2)[] AT TIME ZONE 'UTC' COLLATE "C" BETWEEN SYMMETRIC 1 AND 2 AND NOT (p, q) IN ((1, 2)) OR x = ANY (ARRAY[1, 2]) OR CASE a WHEN 1 THEN 2 ELSE 3 END IS UNKNOWN

@@ -1,0 +1,1 @@
+SET SESSION a.b TO 'x', -1, on

@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW v (a, b) AS SELECT 1, 2 % 3

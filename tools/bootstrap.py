@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Makes the working tree runnable: Debian packages, .venv, pinned Python packages, the C build, `import djongo` in the venv.
+
+    bootstrap.py [build | test]      (test also wants PostgreSQL, which the logic tests compare with)
+
+In: a Debian 12 (or Ubuntu 22.04+) machine with Python 3.10+ and make; root, or sudo, if packages are missing. Out: .venv/ in which
+`import djongo` is this tree's package with the extension freshly built into it, and build/ with the `sqm` shell and the C tests.
+Every step looks first and does nothing where nothing is missing, so a second run costs about a second. Needs only the standard library.
+"""
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+BUILD = ROOT / "build"
+
+# Debian package: the file pattern or program that shows that it is there (cheaper than asking dpkg, and true on other systems too).
+PACKAGES = {
+    "gcc": "program:gcc",
+    "libc6-dev": "/usr/include/stdio.h",
+    "pkg-config": "program:pkg-config",
+    "lemon": "program:lemon",
+    "libmongoc-dev": "pkg-config:libmongoc-1.0",
+    "libicu-dev": "pkg-config:icu-i18n",
+    "libpcre2-dev": "pkg-config:libpcre2-8",
+    "libedit-dev": "pkg-config:libedit",
+    "libssl-dev": "pkg-config:libcrypto",
+    "libcurl4": "library:libcurl.so.4",
+}
+TEST_PACKAGES = {"postgresql": "glob:/usr/lib/postgresql/*/bin/postgres"}
+
+
+def say(text):
+    print(f"bootstrap: {text}", flush=True)
+
+
+def run(*command, **options):
+    subprocess.run([str(part) for part in command], check=True, **options)
+
+
+def present(evidence):
+    kind, _, what = evidence.partition(":")
+    if kind == "program":
+        return shutil.which(what) is not None
+    if kind == "pkg-config":
+        return shutil.which("pkg-config") and subprocess.run(["pkg-config", "--exists", what]).returncode == 0
+    if kind == "library":
+        listing = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
+        return what in listing
+    if kind == "glob":
+        return any(pathlib.Path("/").glob(what.lstrip("/")))
+    return os.path.exists(evidence)
+
+
+def system_packages(wanted):
+    packages = dict(wanted)
+    packages["python3-dev"] = str(pathlib.Path(sysconfig.get_paths()["include"]) / "Python.h")
+    missing = [name for name, evidence in packages.items() if not present(evidence)]
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError:
+        missing.append("python3-venv")
+    if not missing:
+        return
+    if not shutil.which("apt-get"):
+        sys.exit(f"bootstrap: please install the equivalents of these Debian packages: {' '.join(missing)}")
+    admin = [] if os.geteuid() == 0 else ["sudo"]
+    if admin and not shutil.which("sudo"):
+        sys.exit(f"bootstrap: run as root: apt-get install {' '.join(missing)}")
+    say(f"installing Debian packages: {' '.join(missing)}")
+    quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
+    run(*admin, "apt-get", "-qq", "update", **quiet)
+    run(*admin, "apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing, **quiet)
+
+
+def python_packages():
+    if not PYTHON.exists():
+        say("making .venv")
+        run(sys.executable, "-m", "venv", VENV)
+    for name, options in (("build", []), ("test", []), ("data", ["--no-deps", "--use-pep517"])):
+        requirements = ROOT / "tools" / f"requirements-{name}.txt"
+        digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
+        stamp = VENV / f".installed-{name}"
+        if stamp.exists() and stamp.read_text() == digest:
+            continue
+        say(f"installing {requirements.relative_to(ROOT)}")
+        run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, "-r", requirements)
+        stamp.write_text(digest)
+
+
+def quietly(command, environment):
+    """Runs a command of the build; what it printed matters only when it failed."""
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(result.stdout + result.stderr)
+
+
+def compile_tree():
+    """The C core, the shell, the C tests and the extension; warnings are errors."""
+    environment = {**os.environ, "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}"}
+    if not (BUILD / "build.ninja").exists():
+        say("configuring build/")
+        quietly([VENV / "bin" / "meson", "setup", BUILD], environment)
+    quietly([VENV / "bin" / "ninja", "-C", BUILD], environment)
+    (extension,) = (BUILD / "ext").glob("_sqm*.so")
+    place_extension(extension)
+
+
+def place_extension(extension):
+    """Puts the extension beside its Python files, and the package on the venv's path: an editable install without import hooks."""
+    target = ROOT / "djongo" / extension.name
+    if not target.exists() or target.stat().st_mtime_ns != extension.stat().st_mtime_ns:
+        for stale in target.parent.glob("_sqm*.so"):
+            stale.unlink()
+        # A new file instead of new bytes in the old one: running processes have that mapped.
+        scratch = target.with_suffix(".new")
+        shutil.copy2(extension, scratch)
+        scratch.rename(target)
+    purelib = subprocess.run(
+        [PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    link = pathlib.Path(purelib) / "djongo"
+    if not link.is_symlink() or link.readlink() != ROOT / "djongo":
+        if link.is_symlink():
+            link.unlink()
+        link.symlink_to(ROOT / "djongo")
+
+
+def main():
+    goal = sys.argv[1] if len(sys.argv) > 1 else "build"
+    if goal not in ("build", "test"):
+        sys.exit(__doc__)
+    started = time.monotonic()
+    system_packages(PACKAGES | (TEST_PACKAGES if goal == "test" else {}))
+    python_packages()
+    compile_tree()
+    say(f"ready ({time.monotonic() - started:.1f} s)")
+
+
+if __name__ == "__main__":
+    main()
