@@ -690,6 +690,11 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     if (a->collation.n) c->collation = keep(d, a->collation);
     c->type = type;
     if (c->identity && !type_is_integer(type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "identity column type must be smallint, integer, or bigint");
+    if (!a->expr && !c->generated_text.n && old.tag != TYPE_UNKNOWN && !cast_exists(old, type)) {
+        char text[64];
+        fail_hint(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "You might need to specify a USING expression.", "column \"" STR_FMT "\" cannot be cast automatically to type %s",
+                  STR_ARG(c->name), type_text(type, text, sizeof text));
+    }
     Value ignored;
     Expr *expr;
     constant_default(d, c, &ignored, &expr);
@@ -705,10 +710,6 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
         if (!c->generated_stored) return;
     } else if (a->expr) {
         r->expr = ddl_row_value(d, d->next, rows, a->expr_text, &r->rel);
-    } else if (old.tag != TYPE_UNKNOWN && !cast_exists(old, type)) {
-        char text[64];
-        fail_hint(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "You might need to specify a USING expression.", "column \"" STR_FMT "\" cannot be cast automatically to type %s",
-                  STR_ARG(c->name), type_text(type, text, sizeof text));
     }
     if (str_is(c->field, "_id")) {
         r->not_null = true;

@@ -441,7 +441,7 @@ static bool plan(Ddl *d, sqm_error_t *error) {
     return true;
 }
 
-static bool run_step(Server *s, const Ddl *d, const Step *step, sqm_error_t *error) {
+static bool run_step(Server *s, Ddl *d, const Step *step, sqm_error_t *error) {
     switch (step->tag) {
     case STEP_COMMAND: return run(s, step->command, step->admin, step->tolerate, error);
     case STEP_NONE: {
@@ -457,14 +457,15 @@ static bool run_step(Server *s, const Ddl *d, const Step *step, sqm_error_t *err
     case STEP_REWRITE: return rewrite_rows(s, step, d->now, error);
     case STEP_COPY: return copy_rows(s, step, d->now, error);
     case STEP_EMPTY: {
+        VEC(Str) counters = {0};
         if (!empty_tables(s, step, error)) return false;
         for (int i = 0; i < step->tables.n && d->stmt->restart_identity; i++) {
             const Table *t = catalog_find_table(d->next, step->tables.at[i]);
             bool counter = false;
             for (int k = 0; k < t->columns.n; k++) counter |= t->columns.at[k].identity;
-            if (counter && !schema_set_counter(s, t->name, 0, error)) return false;
+            if (counter) vec_push(&d->arena, &counters, t->name);
         }
-        return true;
+        return schema_reset_counters(s, counters.at, counters.n, error);
     }
     case STEP_DROP_DATABASE: return server_drop_database(s, step->message, error);
     }
@@ -545,14 +546,11 @@ bool ddl_run(Server *s, Catalog *current, const Stmt *stmt, Str sql, Catalog **o
     bool ok = plan(&d, error) && (!s || perform(s, &d, error));
     bool changed = d.changes.n || d.removed.n || (stmt->tag == STMT_DROP_DATABASE && str_eq(stmt->name, base->database));
     if (ok && !s && changed) d.next->version = base->version + 1;
-    if (ok && changed) {
-        *out = d.next;
-        catalog_release(base);
-    } else {
-        catalog_release(d.next);
-        if (ok) *out = base;
-        else catalog_release(base);
-    }
+    *out = NULL;
+    if (ok && changed) *out = d.next;
+    else catalog_release(d.next);
+    if (ok && !changed && base != current) *out = base;
+    else catalog_release(base);
     finish(&d);
     return ok;
 }

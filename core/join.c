@@ -358,12 +358,25 @@ static void join_close(Node *n) {
     arena_free(&j->key_arena);
 }
 
+/* KEY: one of the batch's next few rows is sure to give a row. */
+static bool pair_ahead(const JoinNode *j) {
+    enum { LOOK_AHEAD = 8 };
+    JoinKind kind = kind_of(j);
+    if (j->node.plan->conditions.n || kind == JOIN_ANTI) return false;
+    if (j->have_left && j->candidate >= 0) return true;
+    for (int i = j->batch_at; i < j->batch.n && i < j->batch_at + LOOK_AHEAD; i++) {
+        const Value *keys = j->batch.at[i] + j->left_layout.n_slots;
+        if (hash_find(&j->table, keys_hash(keys, j->n_keys), keys) >= 0) return true;      /* no key in the table is NULL */
+    }
+    return false;
+}
+
 static int join_buffered(const Node *n) {
     const JoinNode *j = (const JoinNode *)n;
     if (n->plan->rescan) return 0;
     if (j->method == METHOD_KEY) {
-        if (j->left_ended && j->batch_at == j->batch.n && !j->have_left) return 2;
-        return j->batch_at < j->batch.n && (kind_of(j) == JOIN_LEFT || j->left_ended) ? 1 + j->left_ended : 0;
+        if (j->left_ended) return 2;
+        return (kind_of(j) == JOIN_LEFT && j->batch_at < j->batch.n) || pair_ahead(j);
     }
     if (!j->built) return 0;
     int left = j->left_ended ? 2 : node_buffered(n->left);

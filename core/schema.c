@@ -264,6 +264,28 @@ bool schema_bump_counter(Server *s, const Table *table, int64_t value, sqm_error
 
 bool schema_set_counter(Server *s, Str table, int64_t value, sqm_error_t *error) { return change_counter(s, table, "$set", value, error); }
 
+bool schema_reset_counters(Server *s, const Str *tables, int n, sqm_error_t *error) {
+    bson_t command = BSON_INITIALIZER, list, one, reply;
+    if (!n) return true;
+    BSON_APPEND_UTF8(&command, "update", SCHEMA_COLLECTION);
+    BSON_APPEND_ARRAY_BEGIN(&command, "updates", &list);
+    for (int i = 0; i < n; i++) {
+        char digits[16];
+        const char *key;
+        size_t length = bson_uint32_to_string((uint32_t)i, &key, digits, sizeof digits);
+        bson_append_document_begin(&list, key, (int)length, &one);
+        append_filter(&one, "q", tables[i], false);
+        append_change(&one, "u", "$set", 0);
+        bson_append_document_end(&list, &one);
+    }
+    bson_append_array_end(&command, &list);
+    append_w1(&command);
+    bool ok = server_command(s, &command, false, false, &reply, error);
+    bson_destroy(&reply);
+    bson_destroy(&command);
+    return ok;
+}
+
 static int64_t to_int(const bson_iter_t *it) { return BSON_ITER_HOLDS_DOUBLE(it) ? (int64_t)bson_iter_double(it) : bson_iter_as_int64(it); }
 
 bool schema_get_counter(Server *s, Str table, int64_t *value, sqm_error_t *error) {

@@ -28,6 +28,8 @@ bool schema_bump_counter(Server *s, const Table *table, int64_t value, sqm_error
 bool schema_raise_counter(Server *s, const Table *table, sqm_error_t *error);
 /* setval(), RESTART IDENTITY: the counter's last handed out number, 0 for none. */
 bool schema_set_counter(Server *s, Str table, int64_t value, sqm_error_t *error);
+/* The same to 0 for several tables, in one command. */
+bool schema_reset_counters(Server *s, const Str *tables, int n, sqm_error_t *error);
 /* The counter's last handed out number; 0 when it has none. */
 bool schema_get_counter(Server *s, Str table, int64_t *value, sqm_error_t *error);
 

@@ -63,8 +63,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "FileField": "varchar(%(max_length)s)",
         "FilePathField": "varchar(%(max_length)s)",
         "FloatField": "double precision",
-        "GenericIPAddressField": "inet",
-        "IPAddressField": "inet",
+        "GenericIPAddressField": "varchar(39)",
+        "IPAddressField": "varchar(15)",
         "IntegerField": "integer",
         "JSONField": "jsonb",
         "OneToOneField": "integer",
@@ -105,6 +105,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "istartswith": "ILIKE %s",
         "iendswith": "ILIKE %s",
     }
+    # Used by Django's own LIKE with expressions; ours are in functions.py.
     pattern_esc = r"REPLACE(REPLACE(REPLACE({}, '\', '\\'), '%%', '\%%'), '_', '\_')"
     pattern_ops = {
         "contains": "LIKE '%%' || {} || '%%'",
@@ -172,6 +173,10 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def is_usable(self):
         try:
+            if self.connection.in_transaction:
+                # Refused in a transaction that an error has ended, which a ping would not notice.
+                with self.connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
             self.connection.ping()
         except self.Database.Error:
             return False

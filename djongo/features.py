@@ -2,7 +2,7 @@
 the ledger at the end names, by reason, the tests of Django's own suite that can't pass."""
 
 from django.db.backends.base.features import BaseDatabaseFeatures
-from django.db.utils import InterfaceError
+from django.db.utils import DataError, InterfaceError
 from django.utils.functional import cached_property
 
 
@@ -11,25 +11,28 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     minimum_database_version = (6, 0)
 
     # --- reading and writing
+    allows_group_by_selected_pks = True
     allow_sliced_subqueries_with_in = True
     can_distinct_on_fields = True
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
-    can_return_rows_from_update = False
+    can_return_rows_from_update = True
     greatest_least_ignores_nulls = True
     has_select_for_update = True
     has_select_for_update_nowait = True
-    has_select_for_update_of = False
+    has_select_for_update_of = True
+    has_select_for_no_key_update = True
+    # MongoDB tells of a lock only by failing.
     has_select_for_update_skip_locked = False
-    has_select_for_no_key_update = False
     # MongoDB's index order: NULL is the smallest value.
     nulls_order_largest = False
     order_by_nulls_first = True
     supports_aggregate_filter_clause = True
+    supports_aggregate_order_by_clause = True
+    supports_any_value = True
     supports_over_clause = True
-    only_supports_unbounded_with_preceding_and_following = True
-    supports_frame_exclusion = False
-    supports_frame_range_fixed_distance = False
+    supports_frame_exclusion = True
+    supports_frame_range_fixed_distance = True
     supports_slicing_ordering_in_compound = True
     supports_temporal_subtraction = True
     # Written as AND and OR of columns, which MongoDB's indexes can answer.
@@ -47,22 +50,22 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_native_uuid_field = True
     has_real_datatype = True
     json_key_contains_list_matching_requires_list = True
-    supports_collation_on_charfield = False
-    supports_collation_on_textfield = False
+    # Text compares by code point: "C" is the one collation there is.
     supports_non_deterministic_collations = False
+    test_collations = {"ci": None, "cs": "C", "deterministic": "C", "non_default": "C", "swedish_ci": None, "virtual": None}
     supports_unlimited_charfield = True
     # BSON dates count milliseconds.
     time_cast_precision = 3
 
     # --- schema
-    can_rename_index = False
+    can_rename_index = True
     can_rollback_ddl = False
     # A test database is dropped by a connection to another one, and cloned by the server.
     can_clone_databases = True
     schema_editor_uses_clientside_param_binding = True
     supports_combined_alters = False
     supports_comments = True
-    supports_covering_indexes = False
+    supports_covering_indexes = True
     supports_deferrable_unique_constraints = False
     supports_expression_indexes = False
     supports_functions_in_partial_indexes = False
@@ -77,7 +80,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     can_defer_constraint_checks = True
     can_release_savepoints = True
     test_now_utc_template = "STATEMENT_TIMESTAMP()"
-    prohibits_null_characters_in_text_exception = None
+    prohibits_null_characters_in_text_exception = DataError, "parameter 1: text cannot contain a NUL"
 
     @cached_property
     def supports_transactions(self):
@@ -93,7 +96,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     def introspected_field_types(self):
         return {
             **super().introspected_field_types,
-            "GenericIPAddressField": "TextField",
+            "GenericIPAddressField": "CharField",
             "PositiveBigIntegerField": "BigIntegerField",
             "PositiveIntegerField": "IntegerField",
             "PositiveSmallIntegerField": "SmallIntegerField",
@@ -107,6 +110,5 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "basic.tests.ModelTest.test_microsecond_precision",
         },
         "Foreign keys aren't enforced when a row is written, only by check_constraints().": set(),
-        "An index can't be renamed in MongoDB.": set(),
         "Schema changes are no part of transactions in MongoDB.": set(),
     }

@@ -3,10 +3,13 @@
 Most are what Django already does for PostgreSQL; the rest are below, one function each, with the reason why.
 """
 
+from django.core.exceptions import FieldError
 from django.db.models import TextField
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
 from django.db.models.functions import Cast, ConcatPair, JSONObject, Now, StrIndex
-from django.db.models.lookups import IExact, PostgresOperatorLookup
+from django.db.models.lookups import IExact, PatternLookup, PostgresOperatorLookup
+
+from .operations import TEXT_FIELDS
 
 try:
     from django.db.models.functions import JSONArray
@@ -18,6 +21,7 @@ def register():
     for expression in (ConcatPair, HasKeyLookup, KeyTransform, PostgresOperatorLookup):
         expression.as_djongo = as_postgresql
     IExact.as_djongo = iexact
+    PatternLookup.as_djongo = pattern
     JSONObject.as_djongo = json_object
     if JSONArray:
         JSONArray.as_djongo = json_array
@@ -34,9 +38,41 @@ def iexact(self, compiler, connection):
     """A value is escaped for ILIKE in Python; an expression can't be, and its % and _ must not become wildcards."""
     if self.rhs_is_direct_value() and not self.bilateral_transforms:
         return self.as_sql(compiler, connection)
+    return _text_pair(self, compiler, connection, "UPPER({0}) = UPPER({1})")
+
+
+# What the LIKE with a pattern made of an expression says, without escaping the expression in SQL.
+PATTERNS = {
+    "contains": "STRPOS({0}, {1}) > 0",
+    "startswith": "STARTS_WITH({0}, {1})",
+    "endswith": "STARTS_WITH(REVERSE({0}), REVERSE({1}))",
+}
+
+
+def pattern(self, compiler, connection):
+    if self.rhs_is_direct_value() and not self.bilateral_transforms:
+        return self.as_sql(compiler, connection)
+    name = self.lookup_name
+    if name in PATTERNS:
+        return _text_pair(self, compiler, connection, PATTERNS[name])
+    return _text_pair(self, compiler, connection, PATTERNS[name.removeprefix("i")].format("UPPER({0})", "UPPER({1})"))
+
+
+def _text_pair(self, compiler, connection, template):
     lhs, lhs_params = self.process_lhs(compiler, connection)
-    rhs, rhs_params = super(IExact, self).process_rhs(compiler, connection)
-    return f"UPPER({lhs}) = UPPER({rhs})", (*lhs_params, *rhs_params)
+    # Past PatternLookup's own, which writes % around parameters.
+    rhs, rhs_params = super(PatternLookup if isinstance(self, PatternLookup) else IExact, self).process_rhs(compiler, connection)
+    if not _is_text(self.rhs):
+        rhs = f"({rhs})::text"
+    return template.format(lhs, rhs), (*lhs_params, *rhs_params)
+
+
+def _is_text(expression):
+    try:
+        internal_type = expression.output_field.get_internal_type()
+    except (AttributeError, FieldError):
+        return True  # a value, or something that only the database knows the type of
+    return internal_type in TEXT_FIELDS
 
 
 def json_object(self, compiler, connection, **extra_context):

@@ -68,7 +68,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
                 scale=column.get("scale"),
                 null_ok=not column.get("not_null"),
                 default=column.get("default"),
-                collation=None,
+                collation=column.get("collation"),
                 is_autofield=bool(column.get("auto")),
                 comment=column.get("comment"),
             )

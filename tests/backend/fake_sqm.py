@@ -89,6 +89,12 @@ class Cursor:
     def __iter__(self):
         return iter(self.fetchall())
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
     def close(self):
         self.closed = True
 

@@ -163,7 +163,7 @@ def test_cursor_sees_its_connection(connection, cursor):
     assert cursor.connection is connection
 
 
-def test_cursors_of_a_connection_are_not_isolated(connect, make_table):
+def test_cursors_of_a_connection_are_not_isolated(make_table, connect):
     table = make_table("id integer")
     connection = connect()
     one, other = connection.cursor(), connection.cursor()

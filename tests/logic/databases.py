@@ -109,12 +109,16 @@ def sqlite_database():
 
 @contextlib.contextmanager
 def djongo_databases(uri, name):
-    """(djongo, djongo with the optimiser off) on one empty database."""
+    """(djongo, connect_unoptimised) on one empty database; the second opens a connection with the optimiser off."""
     from djongo import _sqm
 
-    with _sqm.connect(uri, name, autocommit=True) as connection, _sqm.connect(uri, name, autocommit=True, no_optimise=True) as unoptimised:
-        cursor = connection.cursor()
-        for table in connection.tables():
-            cursor.execute(f'DROP TABLE "{table if isinstance(table, str) else table["name"]}" CASCADE')
-        cursor.close()
-        yield Database("djongo", connection, _sqm.Error), Database("djongo", unoptimised, _sqm.Error)
+    with contextlib.ExitStack() as stack:
+
+        def connect(**options):
+            connection = stack.enter_context(_sqm.connect(uri, name, autocommit=True, **options))
+            return Database("djongo", connection, _sqm.Error)
+
+        djongo = connect()
+        for table in djongo.connection.tables():
+            djongo.run(f'DROP TABLE "{table["name"]}" CASCADE')
+        yield djongo, lambda: connect(no_optimise=True)

@@ -20,7 +20,7 @@ def test_file(path, uri, database, postgres):
             oracles.append(stack.enter_context(databases.postgres_database(postgres)))
         if wanted and not oracles:
             pytest.skip("PostgreSQL is not installed")
-        djongo, unoptimised = stack.enter_context(databases.djongo_databases(uri, database))
-        problems = runner.Run(djongo, unoptimised, oracles).file(blocks)
+        djongo, connect_unoptimised = stack.enter_context(databases.djongo_databases(uri, database))
+        problems = runner.Run(djongo, connect_unoptimised, oracles).file(blocks)
     if problems:
         pytest.fail(f"{len(problems)} of {len(blocks)} blocks:\n" + "\n".join(problems), pytrace=False)

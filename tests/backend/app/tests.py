@@ -147,7 +147,7 @@ class Catalogue(TestCase):
         self.assertEqual(
             types,
             ["BigAutoField", "CharField", "IntegerField", "DecimalField", "DateTimeField", "TimeField", "DurationField", "JSONField",
-             "UUIDField", "TextField", "BinaryField", "BigIntegerField"],
+             "UUIDField", "CharField", "BinaryField", "BigIntegerField"],
         )  # fmt: skip
 
     def test_inspectdb(self):
