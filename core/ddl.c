@@ -962,7 +962,7 @@ static void create_view(Ddl *d) {
         fail(&d->cc, SQM_ERROR_DUPLICATE_TABLE, s->pos, "relation \"" STR_FMT "\" already exists", STR_ARG(s->name));
     }
     Parsed parsed = {.stmt = (Stmt *)s};
-    const Query *q = resolve(&d->cc, d->base, &parsed)->query;
+    const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
     if (s->columns.n > q->n_visible) fail(&d->cc, SQM_ERROR_SYNTAX, s->pos, "CREATE VIEW specifies more column names than columns");
     Table *t = table_new(&d->next->arena, s->name);
     t->view_text = keep(d, s->text);

@@ -274,7 +274,8 @@ static bool eval_tuple(Eval *ev, const Expr *e, Value *out) {
 static bool eval_cast(Eval *ev, const Expr *e, Value *out) {
     Value v;
     if (!eval(ev, e->args.at[0], &v)) return false;
-    if (e->implicit && v.type != SQM_TEXT) {
+    /* A double beside a numeric is the number that it was written as: 1.1 finds 1.10. */
+    if (e->implicit && v.type != SQM_TEXT && !(v.type == SQM_DOUBLE && e->type.tag == TYPE_NUMERIC)) {
         *out = v;
         return true;
     }

@@ -145,7 +145,12 @@ static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage)
             snprintf(n, sizeof n, "$n%d", i);
             bson_append_utf8(&parts, "0", -1, n, -1);
             snprintf(path, sizeof path, "$a%d", i);
-            bson_append_utf8(&parts, "1", -1, path, -1);
+            if (type_is_integer(q->aggs.at[i]->type)) {     /* past bigint $sum goes on in doubles; $toLong raises */
+                bson_t whole;
+                bson_append_document_begin(&parts, "1", -1, &whole);
+                bson_append_utf8(&whole, "$toLong", -1, path, -1);
+                bson_append_document_end(&parts, &whole);
+            } else bson_append_utf8(&parts, "1", -1, path, -1);
             bson_append_null(&parts, "2", -1);
             bson_append_array_end(&cond, &parts);
             bson_append_document_end(&list, &cond);

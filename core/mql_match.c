@@ -13,6 +13,7 @@
 #include "datetime.h"
 #include "decimal.h"
 #include "mql_internal.h"
+#include "pattern.h"
 
 /* ---- columns and constants ---- */
 
@@ -294,6 +295,9 @@ static void add_regex(Filter *f, Str field, Str pattern, const char *options, bo
 
 static bool add_true(Emit *em, Filter *f, const Expr *e, bool want);
 
+/* As eval() does: any other value is matched by its text. */
+static Str pattern_text(Emit *em, const Value *v) { return v->type == SQM_TEXT ? (Str){v->u.text, v->len} : value_text(em->arena, v); }
+
 static bool fail_pattern(Emit *em, const Expr *e) { return eval_fail(em->ev, e, SQM_ERROR_INVALID_ARGUMENT, "LIKE pattern must not end with escape character"); }
 
 static bool add_like(Emit *em, Filter *f, const Expr *e, bool want) {
@@ -308,14 +312,10 @@ static bool add_like(Emit *em, Filter *f, const Expr *e, bool want) {
         no_escape = escape.type == SQM_TEXT && escape.len == 0;
     }
     if (pattern.type == SQM_NULL || escape.type == SQM_NULL) { add_never(f); return true; }
-    if (pattern.type != SQM_TEXT || escape.type != SQM_TEXT || escape.len > 1) {
-        /* eval() words the error. */
-        Value ignored;
-        return eval(em->ev, e, &ignored);
-    }
+    if (escape.type != SQM_TEXT || escape.len > 1) return eval_fail(em->ev, e, SQM_ERROR_INVALID_ARGUMENT, "invalid escape string: it must be empty or one character");
     bool exact, negated = e->negated == want;
     Str regex;
-    if (!mql_like_pattern(em->arena, (Str){pattern.u.text, pattern.len}, no_escape ? -1 : (unsigned char)escape.u.text[0], &exact, &regex)) return fail_pattern(em, e);
+    if (!mql_like_pattern(em->arena, pattern_text(em, &pattern), no_escape ? -1 : (unsigned char)escape.u.text[0], &exact, &regex)) return fail_pattern(em, e);
     if (e->like == LIKE_LIKE && exact) {
         Value v = sqm_text(regex.p, regex.n);
         if (negated) add_not_equal(f, field, &v, 1);
@@ -345,12 +345,8 @@ static bool add_regular(Emit *em, Filter *f, const Expr *e, bool want) {
     if (!mql_constant(em, e->args.at[1], &pattern, &unbound, &parameter)) return false;
     if (unbound) { add_op_parameter(f, field, "$regex", parameter); return true; }
     if (pattern.type == SQM_NULL) { add_never(f); return true; }
-    if (pattern.type != SQM_TEXT) {
-        Value ignored;
-        return eval(em->ev, e, &ignored);
-    }
-    Str copy = arena_str(em->arena, pattern.u.text, pattern.len);
-    add_regex(f, field, copy, e->op == OP_REGEX_I ? "i" : "", e->negated == want);
+    Str regex = regex_for_server(em->arena, pattern_text(em, &pattern));
+    add_regex(f, field, regex, e->op == OP_REGEX_I ? "is" : "s", e->negated == want);
     return true;
 }
 

@@ -182,8 +182,8 @@ static RegexCache *thread_cache(void) {
     return mine;
 }
 
-/* PostgreSQL's word escapes in PCRE's terms; everything else is PCRE's already. *out is malloc'ed. */
-static size_t translate(Str pattern, char **out) {
+/* PostgreSQL's word escapes in PCRE's terms, and $ as the very end; everything else is PCRE's already. *out is malloc'ed. */
+static size_t translate(Str pattern, bool lines, char **out) {
     char *o = *out = malloc((size_t)pattern.n * 8 + 1);
     if (!o) abort();
     bool in_class = false;
@@ -211,6 +211,10 @@ static size_t translate(Str pattern, char **out) {
                 i += (uint32_t)n - 1;
                 continue;
             }
+        }
+        if (c == '$' && !in_class && !lines) {
+            *o++ = '\\';
+            c = 'z';
         }
         *o++ = c;
         if (!in_class && c == '[') {
@@ -247,7 +251,7 @@ static Compiled *compile(Str pattern, unsigned flags, sqm_error_t *error) {
         text = malloc(n + 1);
         if (!text) abort();
         if (n) memcpy(text, pattern.p, n);
-    } else n = translate(pattern, &text);
+    } else n = translate(pattern, flags & REGEX_NEWLINE, &text);
     int code;
     PCRE2_SIZE at;
     pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)text, n, options, &code, &at, NULL);
@@ -269,6 +273,18 @@ static Compiled *compile(Str pattern, unsigned flags, sqm_error_t *error) {
     victim->code = compiled;
     victim->used = ++cache->clock;
     return victim;
+}
+
+Str regex_for_server(Arena *arena, Str pattern) {
+    char *text;
+    size_t n = translate(pattern, false, &text);
+    /* (*UCP) costs the server its index bounds, so only where character classes could meet more than ASCII. */
+    bool classes = memchr(text, '\\', n) || memmem(text, n, "[:", 2);
+    Text out = {.arena = arena};
+    if (classes) text_adds(&out, "(*UCP)");
+    text_add(&out, text, n);
+    free(text);
+    return (Str){out.p, (uint32_t)out.n};
 }
 
 bool regex_search(Str text, size_t from, Str pattern, unsigned flags, bool *found, RegexMatch *match, sqm_error_t *error) {

@@ -24,6 +24,8 @@ typedef struct RegexMatch { const size_t *at; int groups; } RegexMatch;
 
 /* First match at or after byte `from`. Compiled patterns are kept by thread, the most recently used ones. False: INVALID_REGEX in error. */
 bool regex_search(Str text, size_t from, Str pattern, unsigned flags, bool *found, RegexMatch *match, sqm_error_t *error);
+/* The same pattern for MongoDB's $regex with option s: word characters are Unicode's, $ is the very end. */
+Str regex_for_server(Arena *arena, Str pattern);
 /* The PCRE form of a SIMILAR TO pattern, anchored at both ends. */
 bool similar_to_regex(Arena *arena, Str pattern, const Str *escape, Str *out, sqm_error_t *error);
 

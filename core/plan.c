@@ -873,9 +873,9 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
         bool constant = expr_is_constant(a->value) && !has_sublink(a->value);
         if (!constant) {
             mp->by_constants = false;
-            /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise. */
+            /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none). */
             Type to = m->table->columns.at[a->column].type;
-            command = command && type_is_integer(to) && (type_is_integer(a->value->type)) && mql_can_express(a->value, rel);
+            command = command && type_is_integer(to) && to.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel);
         }
     }
     if (!command) return mp;

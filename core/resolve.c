@@ -738,9 +738,9 @@ Expr *resolve_default(Compile *cc, const Catalog *catalog, Str text) {
     return e;
 }
 
-Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed) {
+Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed, const Value *params) {
     Resolved *out = NEW(cc->arena, Resolved);
-    Resolver r = {.cc = cc, .catalog = catalog, .out = out};
+    Resolver r = {.cc = cc, .catalog = catalog, .out = out, .params = params};
     const Stmt *stmt = parsed->stmt;
     out->tag = stmt->tag;
     out->stmt = stmt;

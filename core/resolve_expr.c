@@ -280,7 +280,7 @@ static Expr *binary(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
     case OP_ADD: case OP_SUB: case OP_MUL: case OP_DIV: case OP_MOD: case OP_POW:
         if (!(is_untyped(a) && is_untyped(b))) {
             if (a->tag == EXPR_CONST) a = expr_coerce(r, a, arithmetic_partner(op, b->type));
-            if (b->tag == EXPR_CONST) b = expr_coerce(r, b, arithmetic_partner(op, a->type));
+            if (b->tag == EXPR_CONST) b = expr_coerce(r, b, op == OP_SUB && a->type.tag == TYPE_JSON ? TYPE(TEXT) : arithmetic_partner(op, a->type));
         }
         break;
     case OP_CONTAINS: case OP_CONTAINED: case OP_OVERLAP:
@@ -414,6 +414,9 @@ static void fill_window(Resolver *r, Scope *scope, const AstWindow *w, const Ast
     }
 }
 
+static Expr *to_common(Resolver *r, Expr *e, Type common);
+static Type common_type(Resolver *r, Type a, const Expr *e, const char *what);
+
 /* Scope.query's own WINDOW clause, kept beside the scope while a block is resolved. */
 static Expr *resolve_window(Resolver *r, Scope *scope, const AstExpr *e) {
     if (!scope->windows || scope->in_window || scope->in_aggregate)
@@ -474,6 +477,11 @@ static Expr *resolve_window(Resolver *r, Scope *scope, const AstExpr *e) {
         break;
     case WINDOW_LAG: case WINDOW_LEAD: case WINDOW_FIRST_VALUE: case WINDOW_LAST_VALUE: case WINDOW_NTH_VALUE:
         w->type = types[0];
+        if (w->args.n > 2) {       /* the default beyond the partition */
+            w->type = common_type(r, types[0], w->args.at[2], "LAG or LEAD");
+            w->args.at[0] = to_common(r, w->args.at[0], w->type);
+            w->args.at[2] = to_common(r, w->args.at[2], w->type);
+        }
         break;
     }
     return w;
@@ -517,7 +525,7 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
         for (int i = 0; i < args.n; i++)
             if (!is_untyped(args.at[i]) && !type_common(common, args.at[i]->type, &common))
                 no_operator(r, e->pos, "=", common, args.at[i]->type);
-        for (int i = 0; i < args.n; i++) args.at[i] = expr_coerce(r, args.at[i], common);
+        for (int i = 0; i < args.n; i++) args.at[i] = name_is(e->name, "nullif") ? expr_coerce(r, args.at[i], common) : to_common(r, args.at[i], common);
     }
     Expr *f = call(r, e->name, &args, e->pos, false);
     if (f->function->volatility == VOLATILE) scope->query->is_volatile = true;

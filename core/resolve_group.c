@@ -5,7 +5,8 @@
  *      a grouped primary key is the user's error.
  *          SELECT a + 1, count(*) FROM t GROUP BY a + 1     keys: ($0 + 1) -> $1     aggs: count() -> $2     targets: $1, $2
  * Parameters at different places may be the same expression when bound to equal values (Django writes GROUP BY coalesce(a, %s) again in the target
- * list): they match here, and the pair is noted in Resolved.same_params, which is checked when values are bound. */
+ * list): they match here, and the pair is noted in Resolved.same_params, which is checked when values are bound; when they differ the statement is compiled
+ * again with its values known. */
 #include "resolve_internal.h"
 
 typedef struct Grouping { Resolver *r; Query *q; } Grouping;
@@ -17,6 +18,7 @@ static bool same(Grouping *g, const Expr *a, const Expr *b, int depth, bool note
     switch (a->tag) {
     case EXPR_VAR: return a->level == b->level + depth && a->slot == b->slot;
     case EXPR_PARAM:
+        if (a->number != b->number && g->r->params) return value_same(&g->r->params[a->number], &g->r->params[b->number]);
         if (a->number != b->number && note) {
             ParamPair pair = {a->number, b->number, a->pos};
             vec_push(g->r->cc->arena, &g->r->out->same_params, pair);
@@ -72,18 +74,22 @@ static Expr *group_expr(Grouping *g, Expr *e, int depth) {
     if (!e) return NULL;
     Query *q = g->q;
     if (e->tag != EXPR_CONST && e->tag != EXPR_PARAM)
-        for (int i = 0; i < q->group_keys.n; i++)
-            if (q->group_keys.at[i] != e ? matches(g, e, q->group_keys.at[i], depth) : depth == 0) {
+        for (int i = 0; i < 2 * q->group_keys.n; i++) {
+            /* The very same expression wins over one that only differs in parameters. */
+            bool exact = i < q->group_keys.n;
+            int k = i % q->group_keys.n;
+            if (exact ? depth == 0 && (q->group_keys.at[k] == e || expr_equal(e, q->group_keys.at[k])) : matches(g, e, q->group_keys.at[k], depth)) {
                 Expr *var = NEW(g->r->cc->arena, Expr);
                 *var = *e;
                 bool nullable = e->nullable || q->grouping_sets.n > 0;
-                become_var(var, q->group_slots.at[i], depth);
+                become_var(var, q->group_slots.at[k], depth);
                 var->nullable = nullable;
                 return var;
             }
+        }
     if (e->tag == EXPR_AGG && depth == 0) {
         for (int i = 0; i < q->aggs.n; i++)
-            if (matches(g, e, q->aggs.at[i], 0)) {
+            if (expr_equal(e, q->aggs.at[i])) {
                 Expr *var = NEW(g->r->cc->arena, Expr);
                 *var = *e;
                 become_var(var, q->agg_slots.at[i], 0);
@@ -176,7 +182,7 @@ static Expr *window_expr(Grouping *g, Expr *e) {
     if (e->tag == EXPR_WINDOW) {
         int at = -1;
         for (int i = 0; i < q->windows.n && at < 0; i++)
-            if (q->windows.at[i] == e || matches(g, e, q->windows.at[i], 0)) at = i;
+            if (q->windows.at[i] == e || expr_equal(e, q->windows.at[i])) at = i;
         if (at < 0) {
             vec_push(g->r->cc->arena, &q->windows, e);
             vec_push(g->r->cc->arena, &q->window_slots, q->n_slots++);

@@ -27,6 +27,7 @@ typedef struct Resolver {
     const Catalog *catalog;
     Resolved *out;
     int view_depth;
+    const Value *params;        /* bound values, when the statement is compiled for them alone; else NULL */
 } Resolver;
 
 /* resolve.c */

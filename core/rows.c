@@ -10,7 +10,9 @@
  *
  * Row pointers are stable; Rows.at and Hash.at move when they grow. Nothing here spills to disk. */
 #include "node.h"
+#include "decimal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -114,6 +116,14 @@ bool keys_same(const Value *a, const Value *b, int n) {
     return true;
 }
 
+static bool is_nan(const Value *v) { return (v->type == SQM_DOUBLE && isnan(v->u.d)) || (v->type == SQM_DECIMAL && decimal_is_nan(v->u.decimal)); }
+
+/* ORDER BY has NaN below all numbers, as the server's indexes do; everywhere else it is the greatest. */
+static int order(const Value *a, const Value *b) {
+    bool left = is_nan(a), right = is_nan(b);
+    return left || right ? right - left : value_order(a, b);
+}
+
 int keys_order(const SortKeys *keys, const Value *a, const Value *b) {
     for (int i = 0; i < keys->n; i++, a++, b++) {
         const SortKey *k = &keys->at[i];
@@ -121,7 +131,7 @@ int keys_order(const SortKeys *keys, const Value *a, const Value *b) {
             if (a->type == b->type) continue;
             return (a->type == SQM_NULL) == k->nulls_first ? -1 : 1;
         }
-        int c = a->type == SQM_INT && b->type == SQM_INT ? (a->u.i > b->u.i) - (a->u.i < b->u.i) : value_order(a, b);
+        int c = a->type == SQM_INT && b->type == SQM_INT ? (a->u.i > b->u.i) - (a->u.i < b->u.i) : order(a, b);
         if (c) return k->descending ? -c : c;
     }
     return 0;

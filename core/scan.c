@@ -11,6 +11,7 @@
  * write lock and leaves the document as it was. Outside of a transaction there is nothing to hold, so nothing is locked. A write conflict that may be
  * waited for starts the subtree over, on the then newest rows. SKIP LOCKED isn't done here: the planner refuses it. */
 #include "node.h"
+#include "decimal.h"
 
 /* ---- scan ---- */
 
@@ -120,6 +121,16 @@ static bool decode(ScanNode *s, const bson_t *doc) {
     return true;
 }
 
+/* The server's date parts are integers where SQL's extract() is numeric. */
+static Value group_value(const bson_iter_t *it, Type type) {
+    Value v = value_from_bson(it, type);
+    if (v.type == SQM_INT && type.tag == TYPE_NUMERIC) {
+        Decimal d = decimal_from_int(v.u.i);
+        v = (Value){.type = SQM_DECIMAL, .u.decimal = d};
+    }
+    return v;
+}
+
 /* { k: [...], a: [...] } */
 static bool decode_group(ScanNode *s, const bson_t *doc) {
     const Query *q = s->node.run->plan->query;
@@ -128,9 +139,9 @@ static bool decode_group(ScanNode *s, const bson_t *doc) {
     for (int i = 0; i < q->group_slots.n; i++) frame[q->group_slots.at[i]] = sqm_null();
     for (int i = 0; i < q->agg_slots.n; i++) frame[q->agg_slots.at[i]] = sqm_null();
     if (bson_iter_init_find(&it, doc, "k") && bson_iter_recurse(&it, &item))
-        for (int i = 0; i < q->group_slots.n && bson_iter_next(&item); i++) frame[q->group_slots.at[i]] = value_from_bson(&item, q->group_keys.at[i]->type);
+        for (int i = 0; i < q->group_slots.n && bson_iter_next(&item); i++) frame[q->group_slots.at[i]] = group_value(&item, q->group_keys.at[i]->type);
     if (bson_iter_init_find(&it, doc, "a") && bson_iter_recurse(&it, &item))
-        for (int i = 0; i < q->agg_slots.n && bson_iter_next(&item); i++) frame[q->agg_slots.at[i]] = value_from_bson(&item, q->aggs.at[i]->type);
+        for (int i = 0; i < q->agg_slots.n && bson_iter_next(&item); i++) frame[q->agg_slots.at[i]] = group_value(&item, q->aggs.at[i]->type);
     if (q->grouping_slot >= 0) frame[q->grouping_slot] = sqm_int(0);
     return true;
 }

@@ -183,18 +183,18 @@ static void describe(Prepared *p) {
 }
 
 /* The one setjmp. Whatever is set before it and read after a longjmp lies in *p, not in registers. */
-static bool compile(sqm_connection_t *db, Prepared *p, sqm_error_t *error) {
+static bool compile(sqm_connection_t *db, Prepared *p, const Value *params, sqm_error_t *error) {
     Compile cc = {.arena = &p->arena, .sql = p->sql, .error = error};
     if (setjmp(cc.exit)) return false;
     Parsed parsed = parse(&cc, p->literal_percent);
-    p->resolved = resolve(&cc, p->catalog, &parsed);
+    p->resolved = resolve(&cc, p->catalog, &parsed, params);
     PlanOptions options = {.no_optimise = db->options.no_optimise, .server_version = db->server ? server_version(db->server) : 0};
     if (p->resolved->query || p->resolved->insert || p->resolved->modify) p->plan = plan_statement(&cc, p->resolved, &options);
     describe(p);
     return true;
 }
 
-static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, sqm_error_t *error) {
+static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, sqm_error_t *error) {
     Arena arena = {0};
     Prepared *p = NEW(&arena, Prepared);
     p->arena = arena;
@@ -203,7 +203,7 @@ static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, b
     p->hash = text_hash(sql, n, literal_percent);
     p->references = 1;
     p->catalog = catalog_retain(db->catalog);
-    if (compile(db, p, error)) return p;
+    if (compile(db, p, params, error)) return p;
     prepared_release(p);
     return NULL;
 }
@@ -222,13 +222,13 @@ static Prepared *prepare(sqm_connection_t *db, const char *sql, size_t n, bool l
         p->references++;
         return p;
     }
-    p = prepared_new(db, sql, n, literal_percent, error);
+    p = prepared_new(db, sql, n, literal_percent, NULL, error);
     if (!p && db->server && names_unknown(error)) {
         sqm_error_t other;
         int64_t version = db->catalog->version;
         (void)version;
         if (!load_catalogue(db, &other)) return NULL;
-        p = prepared_new(db, sql, n, literal_percent, error);
+        p = prepared_new(db, sql, n, literal_percent, NULL, error);
     }
     if (p && p->plan) cache_add(db, p);
     return p;
@@ -485,14 +485,15 @@ static bool check_bindings(sqm_statement_t *st, sqm_error_t *error) {
     const Resolved *r = st->p->resolved;
     for (int i = 0; i < r->n_parameters; i++)
         if (!st->bound[i]) return error_set(error, SQM_ERROR_PARAMETER_COUNT, "no value was bound to parameter %d", i + 1);
+    return true;
+}
+
+/* Were parameters that the plan takes for one bound to the same value? */
+static bool promises_hold(const sqm_statement_t *st) {
+    const Resolved *r = st->p->resolved;
     for (int i = 0; i < r->same_params.n; i++) {
-        const ParamPair *pair = &r->same_params.at[i];
-        if (!value_same(&st->params[pair->a], &st->params[pair->b]) || st->params[pair->a].type != st->params[pair->b].type) {
-            error_set(error, SQM_ERROR_GROUPING, "an expression of the select list must appear in the GROUP BY clause or be used in an aggregate function");
-            error->position = pair->pos.at;
-            error->length = pair->pos.len;
-            return false;
-        }
+        const Value *a = &st->params[r->same_params.at[i].a], *b = &st->params[r->same_params.at[i].b];
+        if (a->type != b->type || !value_same(a, b)) return false;
     }
     return true;
 }
@@ -628,6 +629,12 @@ static bool start(sqm_statement_t *st, sqm_error_t *error) {
         prepared_release(st->p);
         st->p = fresh;
     }
+    if (!promises_hold(st)) {
+        Prepared *own = prepared_new(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, st->params, error);
+        if (!own) return false;
+        prepared_release(st->p);
+        st->p = own;
+    }
     switch (tag) {
     case STMT_SELECT:
         if (!db->server) return error_set(error, SQM_ERROR_INTERFACE, "connection is offline");
@@ -734,7 +741,7 @@ bool sqm_dump(sqm_statement_t *st, sqm_stage_t stage, char **out, sqm_error_t *e
         if (st->p->plan) {
             bool switched = st->db->options.no_optimise;
             st->db->options.no_optimise = true;
-            Prepared *plain = prepared_new(st->db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, error);
+            Prepared *plain = prepared_new(st->db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, NULL, error);
             st->db->options.no_optimise = switched;
             ok = plain != NULL;
             text_adds(&t, "-- as written\n");

@@ -68,7 +68,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
                 scale=column.get("scale"),
                 null_ok=not column.get("not_null"),
                 default=column.get("default"),
-                collation=column.get("collation"),
+                collation=None if column.get("collation") == "default" else column.get("collation"),
                 is_autofield=bool(column.get("auto")),
                 comment=column.get("comment"),
             )

@@ -28,6 +28,7 @@ TEXT_LOOKUPS = frozenset(
 TEXT_FIELDS = frozenset(
     ["CharField", "FileField", "FilePathField", "GenericIPAddressField", "IPAddressField", "SlugField", "TextField"]
 )
+TRUNC_UNITS = frozenset(["year", "quarter", "month", "week", "day", "hour", "minute", "second"])
 
 
 class DatabaseOperations(BaseDatabaseOperations):
@@ -63,7 +64,10 @@ class DatabaseOperations(BaseDatabaseOperations):
         return unit
 
     def _trunc(self, lookup_type, sql):
-        return f"DATE_TRUNC('{self._unit(lookup_type).lower()}', {sql})"
+        unit = lookup_type.lower()
+        if unit not in TRUNC_UNITS:
+            raise DataError(f"Invalid unit of time: {lookup_type!r}")
+        return f"DATE_TRUNC('{unit}', {sql})"
 
     def _convert_sql_to_tz(self, sql, params, tzname):
         if tzname and settings.USE_TZ:

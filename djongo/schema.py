@@ -34,6 +34,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         names = {"table": self.quote_name(model._meta.db_table), "comment": self.quote_value(new_db_table_comment or "")}
         self.execute(self.sql_alter_table_comment % names, None)
 
+    def _collate_sql(self, collation, old_collation=None, table_name=None):
+        if not collation and old_collation:
+            return 'COLLATE "default"'
+        return super()._collate_sql(collation, old_collation, table_name)
+
     def _comment_sql(self, comment):
         # Becomes part of a statement that is composed once more.
         return super()._comment_sql(comment).replace("%", "%%")

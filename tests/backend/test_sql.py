@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 from app.models import Author, Book
-from django.db import connection, models
+from django.db import DataError, connection, models
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum, Value, Window
 from django.db.models import functions as f
 from django.test import override_settings
@@ -121,7 +121,7 @@ def test_zone_names_cannot_break_out_of_the_literal():
     assert sql == "DATE_TRUNC('day', c AT TIME ZONE 'x''%%')"
     with pytest.raises(ValueError, match="Invalid lookup type"):
         connection.ops.date_extract_sql("year' FROM x)) --", "c", ())
-    with pytest.raises(ValueError, match="Invalid lookup type"):
+    with pytest.raises(DataError, match="Invalid unit of time"):
         connection.ops.date_trunc_sql("year', x) --", "c", ())
 
 

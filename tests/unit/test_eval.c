@@ -33,7 +33,7 @@ static const char *run(const char *sql, const Value *params, int n_params) {
     error_clear(&error);
     if (setjmp(cc.exit) == 0) {
         Parsed parsed = parse(&cc, n_params == 0);
-        const Expr *e = resolve(&cc, catalog, &parsed)->query->targets.at[0].expr;
+        const Expr *e = resolve(&cc, catalog, &parsed, NULL)->query->targets.at[0].expr;
         Eval ev = {.params = params, .n_params = n_params, .arena = &arena, .now = NOW, .error = &error};
         if (!eval(&ev, e, &v)) out = arena_printf(&arena, "ERROR %s", sqm_error_name(error.code));
         else if (v.type == SQM_NULL) out = STR("<null>");
