@@ -70,6 +70,7 @@ typedef struct Compile {
     sqm_error_t *error;
     jmp_buf exit;
     int depth;              /* nesting of the construct at hand; guards the C stack */
+    Str *undeclared;        /* may be NULL; receives the name of an undeclared collection whose documents nobody has looked at yet */
 } Compile;
 #define MAX_DEPTH 1000           /* nested parentheses, subqueries, expressions */
 #define MAX_SQL_BYTES (16u << 20)

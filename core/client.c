@@ -642,6 +642,14 @@ static bool takes_write_concern(const char *name) {
     return false;
 }
 
+/* Catalogue commands take an instant once they have their lock, and wait for it as long as a transaction of somebody else's is open: not for ever, then. */
+static bool waits_for_lock(const char *name) {
+    static const char *const names[] = {"drop", "renameCollection", "dropIndexes", "collMod", "create"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
 bool server_command(Server *s, const bson_t *command, bool admin_db, bool suspend, bson_t *reply, sqm_error_t *error) {
     bson_init(reply);
     if (server_forked(s)) return server_check(s, error);
@@ -655,7 +663,14 @@ bool server_command(Server *s, const bson_t *command, bool admin_db, bool suspen
     Failure failure;
     bson_copy_to(&s->channel->opts[SESSION_PLAIN], &opts);
     if (s->write_concern && takes_write_concern(name) && !bson_has_field(command, "writeConcern")) BSON_APPEND_DOCUMENT(&opts, "writeConcern", s->write_concern);
+    bool bounded = waits_for_lock(name);
+    int limit = s->lock_timeout_ms > 0 ? s->lock_timeout_ms : 1;
+    if (bounded) BSON_APPEND_INT32(&opts, "maxTimeMS", limit);
     bool ok = server_send(s, database, command, &opts, SEND_RAW, reply, &failure) || server_report(s, &failure, command, reply, error);
+    if (!ok && bounded && error && error->mongo_code == 50) {
+        error_set(error, SQM_ERROR_LOCK_NOT_AVAILABLE, "could not lock \"%s\" within %d ms: a transaction of another connection uses it", command_collection(command), limit);
+        error->mongo_code = 50;
+    }
     bson_destroy(&opts);
     return ok;
 }

@@ -84,7 +84,7 @@ static bool can_function(const Expr *e, const Rel *rel) {
             if (!exact_integer(e->args.at[i]->type) || !mql_can_express(e->args.at[i], rel)) return false;
         return exact_integer(e->type);
     }
-    if ((strcmp(name, "extract") == 0 || strcmp(name, "date_part") == 0) && e->args.n == 2)
+    if (strcmp(name, "extract") == 0 && e->args.n == 2)
         return date_operator(e->args.at[0]) && dated(e->args.at[1], rel, &column, &zone);
     if (strcmp(name, "date_trunc") == 0 && e->args.n == 2) return trunc_unit(e->args.at[0]) && dated(e->args.at[1], rel, &column, &zone) && !zone;
     return false;
@@ -160,14 +160,20 @@ static bool express_date(Emit *em, const Expr *e, bson_t *out, const char *key) 
     bson_t child, args;
     dated(e->args.at[1], em->rel, &column, &zone);
     bson_append_document_begin(out, key, -1, &child);
-    bson_append_document_begin(&child, trunc ? "$dateTrunc" : date_operator(e->args.at[0]), -1, &args);
+    bson_t part, *holder = &child;
+    if (!trunc) {   /* EXTRACT is numeric, as in PostgreSQL: 7 / 2 of it isn't 3 */
+        bson_append_document_begin(&child, "$toDecimal", -1, &part);
+        holder = &part;
+    }
+    bson_append_document_begin(holder, trunc ? "$dateTrunc" : date_operator(e->args.at[0]), -1, &args);
     append_path(&args, "date", rel_field(em->rel, column->column));
     if (trunc) {
         bson_append_utf8(&args, "unit", -1, trunc_unit(e->args.at[0]), -1);
         bson_append_utf8(&args, "startOfWeek", -1, "monday", -1);
     }
     if (zone) bson_append_utf8(&args, "timezone", -1, zone->value.u.text, (int)zone->value.len);
-    bson_append_document_end(&child, &args);
+    bson_append_document_end(holder, &args);
+    if (!trunc) bson_append_document_end(&child, &part);
     bson_append_document_end(out, &child);
     return true;
 }
@@ -310,6 +316,22 @@ static bool express_polarity(Emit *em, const Expr *e, bool want, bson_t *out, co
 
 bool mql_express_true(Emit *em, const Expr *e, bson_t *out, const char *key) { return express_polarity(em, e, true, out, key); }
 
+/* Result `i` of a CASE or COALESCE. MongoDB 6.0 refuses a $group in which two results of one expression are the same bare field ("duplicate field: 8"). */
+static bool express_result(Emit *em, const Expr *e, int i, bson_t *out, const char *key) {
+    const Expr *result = e->args.at[i];
+    bool again = false;
+    for (int k = 0; k < i && !again; k++) again = result->tag == EXPR_VAR && e->args.at[k]->tag == EXPR_VAR && e->args.at[k]->slot == result->slot;
+    if (!again) return mql_express(em, result, out, key);
+    bson_t child, list;
+    bson_append_document_begin(out, key, -1, &child);
+    bson_append_array_begin(&child, "$ifNull", -1, &list);
+    bool ok = mql_express(em, result, &list, "0");
+    bson_append_null(&list, "1", -1);
+    bson_append_array_end(&child, &list);
+    bson_append_document_end(out, &child);
+    return ok;
+}
+
 static bool express_case(Emit *em, const Expr *e, bson_t *out, const char *key) {
     bson_t child, args, branches, branch;
     bool ok = true;
@@ -320,11 +342,11 @@ static bool express_case(Emit *em, const Expr *e, bson_t *out, const char *key) 
     for (int i = 0; i + 1 < e->args.n && ok; i += 2) {
         snprintf(at, sizeof at, "%d", i / 2);
         bson_append_document_begin(&branches, at, -1, &branch);
-        ok = mql_express_true(em, e->args.at[i], &branch, "case") && mql_express(em, e->args.at[i + 1], &branch, "then");
+        ok = mql_express_true(em, e->args.at[i], &branch, "case") && express_result(em, e, i + 1, &branch, "then");
         bson_append_document_end(&branches, &branch);
     }
     bson_append_array_end(&args, &branches);
-    ok = ok && mql_express(em, e->args.at[e->args.n - 1], &args, "default");
+    ok = ok && express_result(em, e, e->args.n - 1, &args, "default");
     bson_append_document_end(&child, &args);
     bson_append_document_end(out, &child);
     return ok;
@@ -344,7 +366,7 @@ bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key) {
         for (int i = 0; i < e->args.n && ok; i++) {
             char at[16];
             snprintf(at, sizeof at, "%d", i);
-            ok = mql_express(em, e->args.at[i], &list, at);
+            ok = express_result(em, e, i, &list, at);
         }
         if (e->args.n == 1) bson_append_null(&list, "1", -1);
         bson_append_array_end(&child, &list);

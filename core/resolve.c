@@ -20,6 +20,7 @@ static Cte *find_cte(Scope *scope, Str name) {
 
 const Table *resolve_table(Resolver *r, Str name, Pos pos) {
     const Table *t = catalog_find_table(r->catalog, name);
+    if (t && !t->declared && t->row_estimate < 0 && r->cc->undeclared) *r->cc->undeclared = t->name;
     if (t) return t;
     Str best = {0};
     int limit = name.n <= 3 ? 2 : 4;

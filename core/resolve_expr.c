@@ -258,6 +258,7 @@ static Expr *call(Resolver *r, Str name, Exprs *args, Pos pos, bool is_operator)
 
 /* What an untyped operand next to `other` becomes under arithmetic: '1 day' beside a timestamp is an interval, else it takes the other's type. */
 static Type arithmetic_partner(Operator op, Type other) {
+    if (other.tag == TYPE_JSON) return TYPE(TEXT);   /* json - 'key' */
     if (type_is_datetime(other)) return op == OP_SUB || op == OP_ADD ? (other.tag == TYPE_DATE ? TYPE(UNKNOWN) : TYPE(INTERVAL)) : TYPE(UNKNOWN);
     return other;
 }
@@ -287,8 +288,8 @@ static Expr *binary(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
         meet(r, &a, &b);
         break;
     case OP_CONCAT:
-        if (a->tag == EXPR_CONST) a = expr_coerce(r, a, b->type.tag == TYPE_JSON ? b->type : TYPE(TEXT));
-        if (b->tag == EXPR_CONST) b = expr_coerce(r, b, a->type.tag == TYPE_JSON ? a->type : TYPE(TEXT));
+        if (a->tag == EXPR_CONST) a = expr_coerce(r, a, b->type.tag == TYPE_JSON || b->type.tag == TYPE_BYTEA ? b->type : TYPE(TEXT));
+        if (b->tag == EXPR_CONST) b = expr_coerce(r, b, a->type.tag == TYPE_JSON || a->type.tag == TYPE_BYTEA ? a->type : TYPE(TEXT));
         break;
     case OP_JSON_GET: case OP_JSON_GET_TEXT: case OP_JSON_PATH: case OP_JSON_PATH_TEXT: case OP_JSON_DELETE_PATH: case OP_HAS_KEY: case OP_HAS_ANY: case OP_HAS_ALL:
         if (b->tag == EXPR_CONST) b = expr_coerce(r, b, TYPE(TEXT));

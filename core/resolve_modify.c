@@ -18,6 +18,18 @@ static int find_column(Resolver *r, const Table *t, Str name, Pos pos) {
     fail_hint(r->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, hint.p, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" does not exist", STR_ARG(name), STR_ARG(t->name));
 }
 
+/* A collection that nobody declared takes any field: the statement gets a table of its own with the names it mentions. */
+static const Table *with_columns(Resolver *r, const Table *t, const AstNames *names) {
+    if (t->declared) return t;
+    Table *copy = table_copy(r->cc->arena, t);
+    for (int i = 0; i < names->n; i++) {
+        if (table_find_column(copy, names->at[i]) >= 0) continue;
+        Column c = {.name = names->at[i], .field = names->at[i], .type = TYPE(UNKNOWN)};
+        vec_push(r->cc->arena, &copy->columns, c);
+    }
+    return copy;
+}
+
 static const Table *target_table(Resolver *r, Str name, Pos pos) {
     const Table *t = resolve_table(r, name, pos);
     if (t->view_text.n) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, pos, "cannot change view \"" STR_FMT "\"", STR_ARG(name));
@@ -145,7 +157,7 @@ static const Index *primary_key_index(Resolver *r, const Table *t, const AstInse
 void resolve_insert(Resolver *r, const AstInsert *s) {
     InsertQuery *ins = NEW(r->cc->arena, InsertQuery);
     r->out->insert = ins;
-    ins->table = target_table(r, s->table, s->table_pos);
+    ins->table = with_columns(r, target_table(r, s->table, s->table_pos), &s->columns);
     const Table *t = ins->table;
     Query *root = NEW(r->cc->arena, Query);
     root->grouping_slot = -1;
@@ -258,7 +270,9 @@ static Rel *begin_modify(Resolver *r, Scope *scope, ModifyQuery *m, Str alias, P
 void resolve_update(Resolver *r, const AstUpdate *s) {
     ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
     r->out->modify = m;
-    m->table = target_table(r, s->table, s->table_pos);
+    AstNames assigned = {0};
+    for (int i = 0; i < s->set.n; i++) vec_push(r->cc->arena, &assigned, s->set.at[i].column);
+    m->table = with_columns(r, target_table(r, s->table, s->table_pos), &assigned);
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "UPDATE"};
     resolve_with(r, &scope, s->with.at, s->with.n, false);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->from);

@@ -31,6 +31,7 @@ typedef struct Prepared {
     Catalog *catalog;
     Resolved *resolved;
     StatementPlan *plan;
+    Str undeclared;                 /* a collection to sample before names in it can be resolved */
     const Query *output;            /* whose visible targets are the columns, or NULL */
     int n_columns;
     const char **names, **types;
@@ -184,13 +185,23 @@ static void describe(Prepared *p) {
 
 /* The one setjmp. Whatever is set before it and read after a longjmp lies in *p, not in registers. */
 static bool compile(sqm_connection_t *db, Prepared *p, const Value *params, sqm_error_t *error) {
-    Compile cc = {.arena = &p->arena, .sql = p->sql, .error = error};
+    Compile cc = {.arena = &p->arena, .sql = p->sql, .error = error, .undeclared = &p->undeclared};
     if (setjmp(cc.exit)) return false;
     Parsed parsed = parse(&cc, p->literal_percent);
     p->resolved = resolve(&cc, p->catalog, &parsed, params);
     PlanOptions options = {.no_optimise = db->options.no_optimise, .server_version = db->server ? server_version(db->server) : 0};
     if (p->resolved->query || p->resolved->insert || p->resolved->modify) p->plan = plan_statement(&cc, p->resolved, &options);
     describe(p);
+    return true;
+}
+
+/* An undeclared collection is known by a sample of its documents, taken when it is first mentioned. */
+static bool look_at(sqm_connection_t *db, Str table) {
+    Catalog *known = NULL;
+    sqm_error_t ignored;
+    if (!db->server || !schema_look(db->server, db->catalog, table, &known, &ignored) || !known) return false;
+    catalog_release(db->catalog);
+    db->catalog = known;
     return true;
 }
 
@@ -203,7 +214,12 @@ static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, b
     p->hash = text_hash(sql, n, literal_percent);
     p->references = 1;
     p->catalog = catalog_retain(db->catalog);
-    if (compile(db, p, params, error)) return p;
+    bool ok = compile(db, p, params, error);
+    if (p->undeclared.n && look_at(db, p->undeclared)) {
+        prepared_release(p);
+        return prepared_new(db, sql, n, literal_percent, params, error);
+    }
+    if (ok) return p;
     prepared_release(p);
     return NULL;
 }
@@ -225,8 +241,6 @@ static Prepared *prepare(sqm_connection_t *db, const char *sql, size_t n, bool l
     p = prepared_new(db, sql, n, literal_percent, NULL, error);
     if (!p && db->server && names_unknown(error)) {
         sqm_error_t other;
-        int64_t version = db->catalog->version;
-        (void)version;
         if (!load_catalogue(db, &other)) return NULL;
         p = prepared_new(db, sql, n, literal_percent, NULL, error);
     }

@@ -15,7 +15,9 @@ from django.conf import settings
 from django.db import DataError
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.utils import split_tzname_delta
+from django.db.models import TextField
 from django.db.models.constants import OnConflict
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.regex_helper import _lazy_re_compile
 
@@ -133,6 +135,20 @@ class DatabaseOperations(BaseDatabaseOperations):
         if lookup_type in TEXT_LOOKUPS and internal_type not in TEXT_FIELDS:
             return "(%s)::text"
         return "%s"
+
+    def prepare_join_on_clause(self, lhs_table, lhs_field, rhs_table, rhs_field):
+        """Generic relations may compare a number or a UUID with a text: as texts, since not every text is one of these."""
+        lhs, rhs = super().prepare_join_on_clause(lhs_table, lhs_field, rhs_table, rhs_field)
+        lhs_is_text, rhs_is_text = (self._is_text_type(field.db_type(self.connection)) for field in (lhs_field, rhs_field))
+        if lhs_is_text and not rhs_is_text:
+            rhs = Cast(rhs, TextField())
+        elif rhs_is_text and not lhs_is_text:
+            lhs = Cast(lhs, TextField())
+        return lhs, rhs
+
+    @staticmethod
+    def _is_text_type(db_type):
+        return (db_type or "").startswith(("varchar", "text", "char"))
 
     def unification_cast_sql(self, output_field):
         # A bare parameter has no type by itself; in a UNION it takes the field's.
