@@ -2,7 +2,7 @@
  *
  * A document of ours names everything by column name; in memory columns are numbers. Its parts beside those of catalog.h's opening comment:
  *     constraints: [{kind: "primary"|"unique"|"check"|"foreign", name, columns: ["a"], check, references, references_columns: ["id"], deferrable,
- *                    initially_deferred, nulls_not_distinct}]
+ *                    initially_deferred, nulls_not_distinct, local}]
  *     indexes: [{name, unique, nulls_not_distinct, keys: [{column: "a"} | {expr: "lower(a)"}, descending, opclass], include: ["b"], where, constraint}]
  * Absent means false or empty. Whatever names a column that isn't there makes the document senseless: it is refused rather than half understood.
  * A document of djongo 1.3 has no `columns`: its types come from type_code, its counter's column is taken for the primary key (djongo 1.3 gives every
@@ -167,6 +167,10 @@ const Index *table_index_on(const Table *t, int column) {
     return best;
 }
 
+bool table_column_is_virtual(const Table *t, int column) {
+    return t && column < t->columns.n && t->columns.at[column].generated_text.n && !t->columns.at[column].generated_stored;
+}
+
 bool table_column_is_unique(const Table *t, int column) {
     if (column < 0) return false;
     if (t->primary_key.n == 1 && t->primary_key.at[0] == column) return true;
@@ -290,6 +294,7 @@ static bool read_constraint(Reader *r, const bson_t *d) {
     c.kind = (TableConstraintKind)k;
     READ_COLUMNS(r, d, "columns", &c.columns);
     c.check_text = read_text(r->arena, d, "check");
+    c.local = read_flag(d, "local");
     c.references = read_text(r->arena, d, "references");
     bson_t names;
     bson_iter_t it;
@@ -473,6 +478,7 @@ static void put_constraint(bson_t *d, const Table *t, const Constraint *c) {
     put_text(d, "name", c->name);
     put_names(d, "columns", t, c->columns.at, c->columns.n, false);
     put_text(d, "check", c->check_text);
+    put_flag(d, "local", c->local);
     put_text(d, "references", c->references);
     if (c->references_columns.n) {
         bson_t array;

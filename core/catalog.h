@@ -43,6 +43,7 @@ typedef struct Constraint {
     Str name;
     VEC(int) columns;
     Str check_text;             /* SQL of a CHECK */
+    bool local;                 /* a CHECK that no validator can decide: whoever writes a row does */
     Str references;             /* table */
     VEC(Str) references_columns;
     bool deferrable, initially_deferred, nulls_not_distinct;
@@ -80,6 +81,7 @@ int table_find_column(const Table *t, Str name);                    /* exact, th
 const Index *table_find_index(const Table *t, Str name);
 /* An index whose leading key is `column` and that every row is in (not partial, or partial only by NOT NULL): usable for equality and ranges. */
 const Index *table_index_on(const Table *t, int column);
+bool table_column_is_virtual(const Table *t, int column);            /* generated, not stored: nothing in the documents */
 bool table_column_is_unique(const Table *t, int column);            /* alone, by primary key or unique index */
 
 /* Add or replace one table from its __schema__ document; false with a message when the document makes no sense. */

@@ -167,9 +167,16 @@ static Str make_name(Ddl *d, const Table *t, const int *columns, int n, const ch
     }
 }
 
+/* There is nothing in the documents that MongoDB could index or look at. */
+static void refuse_virtual(Ddl *d, const Table *t, int column, const char *what, Pos pos) {
+    if (table_column_is_virtual(t, column))
+        fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Make it STORED.", "%s on the virtual generated column \"" STR_FMT "\" is not supported", what, STR_ARG(t->columns.at[column].name));
+}
+
 static int key_column(Ddl *d, const Table *t, Str name, Pos pos) {
     int column = table_find_column(t, name);
     if (column < 0 || t->columns.at[column].hidden) fail(&d->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, "column \"" STR_FMT "\" named in key does not exist", STR_ARG(name));
+    refuse_virtual(d, t, column, "a key", pos);
     return column;
 }
 
@@ -224,6 +231,9 @@ static Column make_column(Ddl *d, const Table *t, const AstColumnDef *def) {
     c.default_text = def->default_text;
     c.generated_text = keep(d, def->generated_text);
     c.generated_stored = def->generated_stored;
+    if (c.generated_text.n && (c.identity || c.default_text.n)) fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "both default or identity and generation expression specified for column \"" STR_FMT "\"", STR_ARG(c.name));
+    if (c.generated_text.n && !c.generated_stored && c.not_null)
+        fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, def->pos, "Make it STORED.", "NOT NULL on the virtual generated column \"" STR_FMT "\" is not supported", STR_ARG(c.name));
     c.collation = keep(d, def->collation);
     if (c.identity && c.default_text.n) fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "both default and identity specified for column \"" STR_FMT "\"", STR_ARG(c.name));
     Value ignored;
@@ -336,6 +346,32 @@ static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint
         fail(&d->cc, SQM_ERROR_SYNTAX, ast->pos, "number of referencing and referenced columns for foreign key disagree");
 }
 
+/* A virtual column is gone from a resolved condition: what stands there are the columns it is made of. */
+static bool names_column(const AstExpr *e, Str name) {
+    if (!e) return false;
+    if (e->tag == AST_COLUMN && str_ieq(e->name, name)) return true;
+    bool found = names_column(e->otherwise, name) || names_column(e->filter, name);
+    for (int i = 0; i < e->args.n; i++) found |= names_column(e->args.at[i], name);
+    for (int i = 0; i < e->arms.n; i++) found |= names_column(e->arms.at[i].when, name) || names_column(e->arms.at[i].then, name);
+    return found;
+}
+
+/* Do the rows that are there satisfy a new CHECK? */
+static void expect_check(Ddl *d, Change *change, const Constraint *c) {
+    const Table *t = change->table;
+    Rewrite *r = NEW(&d->arena, Rewrite);
+    Str message = arena_printf(&d->arena, "check constraint \"" STR_FMT "\" of relation \"" STR_FMT "\" is violated by some row", STR_ARG(c->name), STR_ARG(t->name));
+    r->table = table_copy(&d->arena, t);
+    bson_t *violations = ddl_violations(d, d->next, r->table, c, &r->rel, &r->expr);
+    if (violations) expect_none(d, change, violations, SQM_ERROR_CHECK_VIOLATION, message);
+    else note(d, change, (Step){.tag = STEP_CHECK, .check = true, .command = ddl_command(d, "find", t->name), .rewrite = r, .code = SQM_ERROR_CHECK_VIOLATION, .message = message});
+}
+
+static Walk find_sublink(Expr *e, void *context) {
+    (void)context;
+    return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
+}
+
 /* `column` >= 0: written beside that column. `change`: the table has rows (NULL: it is being created). `source`: where the values of a new key column come from. */
 static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *ast, int column, Rewrite *source) {
     static const char *const suffixes[] = {[CONSTRAINT_PRIMARY_KEY] = "pkey", [CONSTRAINT_UNIQUE] = "key", [CONSTRAINT_CHECK] = "check", [CONSTRAINT_FOREIGN_KEY] = "fkey"};
@@ -349,11 +385,17 @@ static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint
             if (columns.at[j] == k) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, ast->pos, "column \"" STR_FMT "\" appears twice in the constraint", STR_ARG(ast->columns.at[i]));
         PUSH(d, &columns, k);
     }
-    if (!columns.n && column >= 0 && ast->kind != CONSTRAINT_CHECK) PUSH(d, &columns, column);
+    if (!columns.n && column >= 0 && ast->kind != CONSTRAINT_CHECK) {
+        refuse_virtual(d, t, column, "a key", ast->pos);
+        PUSH(d, &columns, column);
+    }
     if (ast->kind == CONSTRAINT_CHECK) {
         const Rel *rel;
         bool *used = NEW_ARRAY(&d->arena, bool, t->columns.n + 1);
-        ddl_columns_of(ddl_condition(d, d->next, t, ast->check_text, &rel), used);
+        Expr *condition = ddl_condition(d, d->next, t, ast->check_text, &rel);
+        if (!expr_walk(condition, find_sublink, NULL)) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "cannot use subquery in check constraint");
+        ddl_columns_of(condition, used);
+        for (int i = 0; i < t->columns.n; i++) used[i] |= table_column_is_virtual(t, i) && names_column(ast->check, t->columns.at[i].name);
         c.check_text = keep(d, ast->check_text);
         for (int i = 0; i < t->columns.n; i++)
             if (used[i]) PUSH(d, &columns, i);
@@ -376,9 +418,7 @@ static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint
         add_unique_index(d, t, c.name, columns.at, columns.n, c.nulls_not_distinct);
         break;
     case CONSTRAINT_CHECK:
-        if (change)
-            expect_none(d, change, ddl_violations(d, d->next, t, &c, ast->pos), SQM_ERROR_CHECK_VIOLATION,
-                        arena_printf(&d->arena, "check constraint \"" STR_FMT "\" of relation \"" STR_FMT "\" is violated by some row", STR_ARG(c.name), STR_ARG(t->name)));
+        if (change) expect_check(d, change, &c);
         break;
     case CONSTRAINT_FOREIGN_KEY: add_foreign_key(d, t, &c, ast); break;
     }
@@ -423,7 +463,7 @@ static void create_table(Ddl *d) {
         if (str_is(c->field, "_id") && !(t->primary_key.n == 1 && t->primary_key.at[0] == i))
             fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "column \"_id\" must be the primary key");
         const Rel *rel;
-        if (c->generated_text.n) ddl_row_value(d, d->next, t, s->columns.at[i]->generated_text, &rel);
+        if (c->generated_text.n) ddl_generated(d, d->next, t, i, &rel);
     }
     Change *change = NEW(&d->arena, Change);
     *change = (Change){.table = t, .stored = t->name, .structure = true, .reset_counter = counter};
@@ -457,13 +497,18 @@ static void rename_in(Ddl *d, AstExpr *e, Str table, Str new_table, Str from, St
     rename_in(d, e->filter, table, new_table, from, to);
 }
 
-static Str renamed_text(Ddl *d, Str text, Str table, Str new_table, Str from, Str to) {
-    if (!text.n) return text;
+static AstExpr *parse_stored(Ddl *d, Str text) {
     Str sql = d->cc.sql;
     d->cc.sql = d->text = text;
     AstExpr *e = parse_expression(&d->cc);
     d->cc.sql = sql;
     d->text = (Str){0};
+    return e;
+}
+
+static Str renamed_text(Ddl *d, Str text, Str table, Str new_table, Str from, Str to) {
+    if (!text.n) return text;
+    AstExpr *e = parse_stored(d, text);
     rename_in(d, e, table, new_table, from, to);
     Text out = {.arena = &d->next->arena};
     ast_expr_sql(&out, e);
@@ -476,11 +521,21 @@ static void rename_texts(Ddl *d, Table *t, Str table, Str new_table, Str from, S
     for (int i = 0; i < t->columns.n; i++) t->columns.at[i].generated_text = renamed_text(d, t->columns.at[i].generated_text, table, new_table, from, to);
 }
 
-static bool mentions(Ddl *d, const Table *t, Str text, int column, bool condition) {
+/* Does a stored condition read the column? */
+static bool mentions(Ddl *d, const Table *t, Str text, int column) {
     if (!text.n) return false;
+    if (table_column_is_virtual(t, column)) return names_column(parse_stored(d, text), t->columns.at[column].name);
     bool *used = NEW_ARRAY(&d->arena, bool, t->columns.n + 8);
     const Rel *rel;
-    ddl_columns_of(condition ? ddl_condition(d, d->next, t, text, &rel) : ddl_row_value(d, d->next, t, text, &rel), used);
+    ddl_columns_of(ddl_condition(d, d->next, t, text, &rel), used);
+    return used[column];
+}
+
+static bool generated_from(Ddl *d, const Table *t, int generated, int column) {
+    if (!t->columns.at[generated].generated_text.n) return false;
+    bool *used = NEW_ARRAY(&d->arena, bool, t->columns.n + 8);
+    const Rel *rel;
+    ddl_columns_of(ddl_generated(d, d->next, t, generated, &rel), used);
     return used[column];
 }
 
@@ -504,7 +559,7 @@ static void alter_add_column(Ddl *d, Table *t, const AstAlter *a) {
     Expr *expr = NULL;
     bool constant = false, computed = true;
     if (c.generated_text.n) {
-        r->expr = ddl_row_value(d, d->next, rows, c.generated_text, &r->rel);
+        r->expr = ddl_generated(d, d->next, rows, number, &r->rel);
         computed = c.generated_stored;
     } else if (c.identity) {
         r->counter = true;
@@ -582,12 +637,12 @@ static void alter_drop_column(Ddl *d, Table *t, const AstAlter *a) {
     Change *change = change_of(d, t, true);
     drop_references(d, t, gone.name, a->cascade, arena_printf(&d->arena, "column " STR_FMT " of table " STR_FMT, STR_ARG(gone.name), STR_ARG(t->name)).p, a->pos);
     for (int i = 0; i < t->columns.n; i++) {
-        if (i == column || !mentions(d, t, t->columns.at[i].generated_text, column, false)) continue;
+        if (i == column || !generated_from(d, t, i, column)) continue;
         fail(&d->cc, SQM_ERROR_OBJECT_IN_USE, a->pos, "cannot drop column " STR_FMT " because column " STR_FMT " is generated from it", STR_ARG(gone.name), STR_ARG(t->columns.at[i].name));
     }
     for (int i = t->indexes.n - 1; i >= 0; i--) {
         Index *index = &t->indexes.at[i];
-        bool hit = in_list(index->include.at, index->include.n, column) || mentions(d, t, index->where_text, column, true);
+        bool hit = in_list(index->include.at, index->include.n, column) || mentions(d, t, index->where_text, column);
         for (int k = 0; k < index->keys.n; k++) hit |= index->keys.at[k].column == column;
         if (hit) remove_index(t, index);
     }
@@ -704,9 +759,12 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     if (in_key) check_unique_types(d, t, &column, 1, a->pos);
     bool own = is_own_cast(a->expr, c);
     if (own && same_storage(old, type)) return;
+    for (int i = 0; i < t->columns.n; i++)
+        if (i != column && generated_from(d, t, i, column))
+            fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));
     Rewrite *r = rewrite_of(d, rows, t->name, c, column);
     if (c->generated_text.n) {
-        r->expr = ddl_row_value(d, d->next, rows, c->generated_text, &r->rel);
+        r->expr = ddl_generated(d, d->next, t, column, &r->rel);
         if (!c->generated_stored) return;
     } else if (a->expr) {
         r->expr = ddl_row_value(d, d->next, rows, a->expr_text, &r->rel);
@@ -758,6 +816,7 @@ static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
     Expr *expr;
     switch (a->tag) {
     case ALTER_SET_NOT_NULL:
+        refuse_virtual(d, t, column, "NOT NULL", a->pos);
         if (!c->not_null) expect_no_nulls(d, change, c);
         c->not_null = true;
         break;
@@ -843,11 +902,16 @@ static void create_index(Ddl *d) {
         if (k->expr) fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, k->pos, "A stored generated column can be indexed instead.", "an index on an expression is not supported");
         if (k->collation.n && s->unique) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, k->pos, "a unique index with COLLATE is not supported");
         int column = named_column(d, t, k->column, k->pos);
+        refuse_virtual(d, t, column, "an index", k->pos);
         PUSH(d, &columns, column);
         PUSH(d, &index.keys, ((IndexKey){.column = column, .descending = k->descending, .opclass = keep(d, k->opclass)}));
     }
     if (s->unique) check_unique_types(d, t, columns.at, columns.n, d->stmt->pos);
-    for (int i = 0; i < s->include.n; i++) PUSH(d, &index.include, named_column(d, t, s->include.at[i], d->stmt->pos));
+    for (int i = 0; i < s->include.n; i++) {
+        int column = named_column(d, t, s->include.at[i], d->stmt->pos);
+        refuse_virtual(d, t, column, "an index", d->stmt->pos);
+        PUSH(d, &index.include, column);
+    }
     index.name = s->name.n ? keep(d, s->name) : make_name(d, t, columns.at, columns.n, "idx");
     PUSH(d, &t->indexes, index);
 }

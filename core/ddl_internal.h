@@ -8,7 +8,7 @@
 #include "ddl.h"
 #include "query.h"
 
-/* The new value of one field, for every row, computed here with SQL's own meaning (casts, USING, generated columns, volatile defaults). */
+/* The new value of one field, for every row, computed here with SQL's own meaning (casts, USING, generated columns, volatile defaults); or a condition. */
 typedef struct Rewrite {
     const Table *table;         /* how rows are read: the table as it was */
     Str collection;
@@ -30,6 +30,7 @@ typedef enum StepTag {
     STEP_COMMAND,               /* sent as it is */
     STEP_NONE,                  /* a find that must find nothing, else `code`, `message` */
     STEP_TRY,                   /* does every row's new value exist? Nothing is written */
+    STEP_CHECK,                 /* is the condition rewrite->expr FALSE for any row? Then `code`, `message` */
     STEP_REWRITE,               /* $set of the new values */
     STEP_COPY,                  /* rows with a new _id, into another collection that then takes this one's place */
     STEP_EMPTY,                 /* TRUNCATE of `tables` */
@@ -92,6 +93,8 @@ _Noreturn void ddl_raise(Ddl *d);                                   /* cc.error 
 /* Condition / value expression over the rows of t; default without rows. */
 Expr *ddl_condition(Ddl *d, const Catalog *c, const Table *t, Str text, const Rel **rel);
 Expr *ddl_row_value(Ddl *d, const Catalog *c, const Table *t, Str text, const Rel **rel);
+/* The value of a generated column; fails when such a column may not have this expression. */
+Expr *ddl_generated(Ddl *d, const Catalog *c, const Table *t, int column, const Rel **rel);
 Expr *ddl_default(Ddl *d, const Catalog *c, Str text);
 /* The columns an expression over a table reads, as a set. */
 void ddl_columns_of(const Expr *e, bool *used);
@@ -100,8 +103,8 @@ void ddl_null_filter(bson_t *filter, const Column *c);
 /* Indexes a table has on the server; indexes of the same shape exist once. */
 Physicals ddl_physical(Ddl *d, const Catalog *c, const Table *t);
 bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t);    /* NULL: none */
-/* The filter of rows that violate a CHECK; fails when MongoDB can't decide it. */
-bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, Pos pos);
+/* The filter of rows that violate a CHECK; NULL when MongoDB can't decide it: then *expr over *rel is to be computed here. */
+bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, const Rel **rel, const Expr **expr);
 bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list);   /* NULL for an empty list */
 /* Turns what was noted for a change into Ddl.steps. */
 void ddl_assemble(Ddl *d, Change *change, bool created);

@@ -9,7 +9,8 @@
  *
  *     UNIQUE (author_id, title), title nullable -> {key: {author_id: 1, title: 1}, unique: true, partialFilterExpression: {title: {$gte: ""}}}
  *
- * CHECK constraints are the validator {$and: [...]}, in catalogue order: schema_name_violation() finds the name by the number.
+ * CHECK constraints are the validator {$and: [...]}, in catalogue order: schema_name_violation() finds the name by the number. Those that MongoDB can't
+ * decide (Constraint.local) are left to whoever writes a row: dml.c.
  * Two indexes of the same shape can't exist in MongoDB; the catalogue keeps both, the server has the first. An index on the primary key alone is _id's.
  * Not here: the meaning of statements (ddl.c), running anything (ddl_run.c). */
 #include "ddl_internal.h"
@@ -55,6 +56,30 @@ Expr *ddl_row_value(Ddl *d, const Catalog *c, const Table *t, Str text, const Re
     Str wrapped = arena_printf(&d->arena, "(" STR_FMT ") IS NULL", STR_ARG(text));
     Expr *e = ddl_condition(d, c, t, wrapped, rel);
     return e->args.at[0];
+}
+
+/* PostgreSQL's conditions: a value that depends on nothing but the row. */
+static Walk find_unfit(Expr *e, void *context) {
+    if (e->tag == EXPR_SUBLINK) *(const char **)context = "cannot use subquery in column generation expression";
+    else if (e->tag == EXPR_FUNC && e->function->volatility != IMMUTABLE) *(const char **)context = "generation expression is not immutable";
+    else return WALK_ON;
+    return WALK_STOP;
+}
+
+Expr *ddl_generated(Ddl *d, const Catalog *c, const Table *t, int column, const Rel **rel) {
+    const Column *target = &t->columns.at[column];
+    const char *unfit = NULL;
+    d->text = target->generated_text;
+    Expr *e = resolve_generated_column(&d->cc, c, t, column, rel);
+    d->text = (Str){0};
+    expr_walk(e, find_unfit, &unfit);
+    if (unfit) fail(&d->cc, SQM_ERROR_SYNTAX, NO_POS, "%s", unfit);
+    if (!cast_exists(e->type, target->type)) {
+        char want[64], have[64];
+        fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, NO_POS, "column \"" STR_FMT "\" is of type %s but generation expression is of type %s", STR_ARG(target->name),
+             type_text(target->type, want, sizeof want), type_text(e->type, have, sizeof have));
+    }
+    return e;
 }
 
 Expr *ddl_default(Ddl *d, const Catalog *c, Str text) {
@@ -166,6 +191,33 @@ static bool unequal_value(const bson_t *condition, bson_iter_t *v, bool *is_null
     return nulls && values <= 1;
 }
 
+/* The range of the texts that {$regex: "^prefix"} finds, which a partial index knows; false: it isn't a plain prefix. */
+static bool append_prefix(Ddl *d, bson_t *out, const char *key, const bson_t *regex) {
+    bson_iter_t it;
+    if (!bson_iter_init_find(&it, regex, "$options") || strcmp(bson_iter_utf8(&it, NULL), "s") != 0) return false;
+    if (!bson_iter_init_find(&it, regex, "$regex") || !BSON_ITER_HOLDS_UTF8(&it) || bson_count_keys(regex) != 2) return false;
+    const char *p = bson_iter_utf8(&it, NULL);
+    Text low = {.arena = &d->arena};
+    if (*p++ != '^' || !*p) return false;
+    for (; *p; p++) {
+        bool escaped = *p == '\\';
+        if (escaped) p++;
+        if (!*p || escaped != (strchr("\\^$.|?*+()[]{}", *p) != NULL)) return false;     /* \z, or a wildcard's . */
+        text_add(&low, p, 1);
+    }
+    /* The last code point's successor ends the range; where its last byte has one, no carry is needed. */
+    Text high = {.arena = &d->arena};
+    text_add(&high, low.p, low.n);
+    unsigned char *last = (unsigned char *)high.p + high.n - 1;
+    if (*last == 0x7f || *last == 0xbf) return false;
+    ++*last;
+    bson_t range;
+    bson_append_document_begin(out, key, -1, &range);
+    bson_append_utf8(&range, "$gte", -1, low.p, (int)low.n);
+    bson_append_utf8(&range, "$lt", -1, high.p, (int)high.n);
+    return bson_append_document_end(out, &range);
+}
+
 /* Copies a $match filter in the words a partialFilterExpression may have: comparisons, $in, $and, $or. False: it can't be said. */
 static bool restrict_filter(Ddl *d, const Table *t, const bson_t *filter, bson_t *out) {
     bson_iter_t it, inner, v;
@@ -196,6 +248,7 @@ static bool restrict_filter(Ddl *d, const Table *t, const bson_t *filter, bson_t
             continue;
         }
         child(&it, &part);
+        if (append_prefix(d, out, key, &part)) continue;
         if (unequal_value(&part, &v, &is_null)) {
             if (is_null) ok = append_bound(out, c);
             else if (!modern || bson_has_field(out, "$or")) ok = false;
@@ -238,7 +291,7 @@ static void append_partial(Ddl *d, const Catalog *c, const Table *t, const Index
         for (int i = 0; i < conjuncts.n; i++) can = can && mql_can_match(conjuncts.at[i], rel);
         if (can && !mql_match(&em, &conjuncts, filter, &never)) ddl_raise(d);
         if (!can || never || !restrict_filter(d, t, filter, where))
-            fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "MongoDB's partial indexes know comparisons of columns with constants, IN, IS [NOT] NULL, AND and (from 6.0) OR.",
+            fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "MongoDB's partial indexes know comparisons of columns with constants, LIKE 'prefix%', IN, IS [NOT] NULL, AND and (from 6.0) OR.",
                       "the condition of index \"" STR_FMT "\" is not supported: " STR_FMT, STR_ARG(index->name), STR_ARG(index->where_text));
     }
     if (bson_empty(bounds) && bson_empty(where)) return;
@@ -330,13 +383,6 @@ bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list) {
 
 /* ---- validators ---- */
 
-static Expr *checkable(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, Pos pos, const Rel **rel) {
-    Expr *e = ddl_condition(d, c, t, check->check_text, rel);
-    if (!mql_can_match(e, *rel))
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "check constraint \"" STR_FMT "\" is not supported, MongoDB cannot decide it: " STR_FMT, STR_ARG(check->name), STR_ARG(check->check_text));
-    return e;
-}
-
 static void append_not_false(Ddl *d, const Rel *rel, const Expr *e, bson_t *out) {
     Eval ev = {.arena = &d->arena, .now = d->now, .error = d->cc.error};
     Emit em = {.ev = &ev, .rel = rel, .arena = &d->arena};
@@ -352,8 +398,8 @@ bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t) {
         const Rel *rel;
         char digits[16];
         const char *key;
-        if (check->kind != TABLE_CHECK) continue;
-        const Expr *e = checkable(d, c, t, check, NO_POS, &rel);
+        if (check->kind != TABLE_CHECK || check->local) continue;
+        const Expr *e = ddl_condition(d, c, t, check->check_text, &rel);
         size_t length = bson_uint32_to_string((uint32_t)n++, &key, digits, sizeof digits);
         bson_append_document_begin(&list, key, (int)length, &one);
         append_not_false(d, rel, e, &one);
@@ -363,13 +409,13 @@ bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t) {
     return n ? validator : NULL;
 }
 
-bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, Pos pos) {
-    const Rel *rel;
-    const Expr *e = checkable(d, c, t, check, pos, &rel);
+bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, const Rel **rel, const Expr **expr) {
+    const Expr *e = *expr = ddl_condition(d, c, t, check->check_text, rel);
+    if (!mql_can_match(e, *rel)) return NULL;
     bson_t *filter = ddl_bson(d), list, one;
     BSON_APPEND_ARRAY_BEGIN(filter, "$nor", &list);
     BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
-    append_not_false(d, rel, e, &one);
+    append_not_false(d, *rel, e, &one);
     bson_append_document_end(&list, &one);
     bson_append_array_end(filter, &list);
     return filter;
@@ -401,8 +447,20 @@ static bson_t *create_collection(Ddl *d, Str name, const bson_t *validator) {
     return command;
 }
 
+/* The types that a CHECK compares may have changed, so all are looked at anew. */
+static void divide_checks(Ddl *d, Table *t) {
+    for (int i = 0; i < t->constraints.n; i++) {
+        Constraint *check = &t->constraints.at[i];
+        const Rel *rel;
+        if (check->kind != TABLE_CHECK) continue;
+        const Expr *e = ddl_condition(d, d->next, t, check->check_text, &rel);
+        check->local = !mql_can_match(e, rel);
+    }
+}
+
 void ddl_assemble(Ddl *d, Change *change, bool created) {
     Table *t = change->table;
+    divide_checks(d, t);
     Physicals after = ddl_physical(d, d->next, t), fresh = {0};
     bson_t *validator = ddl_validator(d, d->next, t);
     if (created) {

@@ -77,15 +77,20 @@ static Value column_value(const bson_t *doc, const Table *t, int column) {
     return value_from_bson(find_field(doc, c->field, &it) ? &it : NULL, c->type);
 }
 
+static void fill_frame(RowReader *w, const bson_t *doc) {
+    const Rewrite *r = w->r;
+    for (int i = 0; r->rel && i < r->rel->columns.n; i++) {
+        int slot = r->rel->columns.at[i].slot;
+        if (slot >= 0) w->frame[slot] = i < r->table->columns.n ? column_value(doc, r->table, i) : sqm_null();
+    }
+}
+
 /* The row's new value, in the form that is stored; NULL included. */
 static bool new_value(RowReader *w, const bson_t *doc, bool dry, Value *out) {
     const Rewrite *r = w->r;
     *out = sqm_null();
     if (r->expr) {
-        for (int i = 0; r->rel && i < r->rel->columns.n; i++) {
-            int slot = r->rel->columns.at[i].slot;
-            if (slot >= 0) w->frame[slot] = i < r->table->columns.n ? column_value(doc, r->table, i) : sqm_null();
-        }
+        fill_frame(w, doc);
         if (!eval(&w->ev, r->expr, out)) return false;
     } else if (r->column >= 0) {
         *out = column_value(doc, r->table, r->column);
@@ -114,6 +119,26 @@ static bool try_rows(Server *s, const Step *step, int64_t now, sqm_error_t *erro
     while (ok && (got = server_cursor_next(cursor, &doc, error)) == 1) {
         Value v;
         ok = new_value(&w, doc, true, &v);
+        arena_clear(&w.arena);
+    }
+    server_cursor_close(cursor);
+    reader_clear(&w);
+    return ok && got == 0;
+}
+
+static bool check_rows(Server *s, const Step *step, int64_t now, sqm_error_t *error) {
+    ServerCursor *cursor = NULL;
+    const bson_t *doc;
+    RowReader w;
+    if (!server_command_read(s, step->command, &cursor, error)) return false;
+    reader_init(&w, s, step->rewrite, now, error);
+    int got;
+    bool ok = true;
+    while (ok && (got = server_cursor_next(cursor, &doc, error)) == 1) {
+        Value v;
+        fill_frame(&w, doc);
+        ok = eval(&w.ev, step->rewrite->expr, &v);
+        if (ok && v.type == SQM_BOOL && !v.u.b) ok = error_set(error, step->code, STR_FMT, STR_ARG(step->message));
         arena_clear(&w.arena);
     }
     server_cursor_close(cursor);
@@ -454,6 +479,7 @@ static bool run_step(Server *s, Ddl *d, const Step *step, sqm_error_t *error) {
         return got == 0;
     }
     case STEP_TRY: return try_rows(s, step, d->now, error);
+    case STEP_CHECK: return check_rows(s, step, d->now, error);
     case STEP_REWRITE: return rewrite_rows(s, step, d->now, error);
     case STEP_COPY: return copy_rows(s, step, d->now, error);
     case STEP_EMPTY: {

@@ -10,7 +10,8 @@
  * starts over; only what an attempt has read or written is done again. RETURNING is evaluated before the writes: its subqueries see the state
  * before the statement, as in PostgreSQL, and a failing expression leaves nothing behind.
  * Everything is read before the first write, so a statement never meets its own rows.
- * Not here: stored generated columns (refused), foreign keys, CHECK (the collection's validator does it). */
+ * Stored generated columns and the CHECKs that MongoDB can't decide are computed here, row by row (dml_derive); the others are the collection's validator.
+ * Not here: foreign keys. */
 #include "dml_internal.h"
 
 #include <stdlib.h>
@@ -156,6 +157,25 @@ bool dml_assign(Dml *d, int c, const Value *v, const Expr *e, Value *out) {
     error_set(d->x->error, SQM_ERROR_NOT_NULL_VIOLATION, "null value in column \"" STR_FMT "\" of relation \"" STR_FMT "\" violates not-null constraint",
               STR_ARG(column->name), STR_ARG(d->table->name));
     return point_at(d->x->error, e);
+}
+
+bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *checks) {
+    if (!generated->n && !checks->n) return true;
+    dml_fill(d, 0, row);
+    for (int i = 0; i < generated->n; i++) {
+        const Assign *a = &generated->at[i];
+        Value v;
+        if (!eval(&d->ev, a->value, &v) || !dml_assign(d, a->column, &v, NULL, &row[a->column])) return false;
+    }
+    if (generated->n) dml_fill(d, 0, row);
+    for (int i = 0; i < checks->n; i++) {
+        Value v;
+        if (!eval(&d->ev, checks->at[i].condition, &v)) return false;
+        if (v.type == SQM_BOOL && !v.u.b)
+            return error_set(d->x->error, SQM_ERROR_CHECK_VIOLATION, "new row for relation \"" STR_FMT "\" violates check constraint \"" STR_FMT "\"", STR_ARG(d->table->name),
+                             STR_ARG(checks->at[i].constraint->name));
+    }
+    return true;
 }
 
 bool dml_append(Dml *d, bson_t *doc, int c, const Value *v) {
@@ -350,13 +370,6 @@ static void keep_returned(Dml *d) {
 
 /* ---- entry ---- */
 
-static bool check_generated(const Table *t, sqm_error_t *error) {
-    for (int c = 0; c < t->columns.n; c++)
-        if (t->columns.at[c].generated_text.n)
-            return error_set(error, SQM_ERROR_NOT_SUPPORTED, "writing to a table with a generated column (\"" STR_FMT "\") is not supported", STR_ARG(t->columns.at[c].name));
-    return true;
-}
-
 bool dml_run(Exec *x, const Catalog *catalog, Dml **out, sqm_error_t *error) {
     const Resolved *r = x->plan->resolved;
     if (error) x->error = error;
@@ -367,8 +380,7 @@ bool dml_run(Exec *x, const Catalog *catalog, Dml **out, sqm_error_t *error) {
     d->row = r->insert ? r->insert->row : r->modify->row;
     d->has_returning = r->insert ? r->insert->has_returning : r->modify->has_returning;
     exec_eval_init(x, &d->ev, NEW_ARRAY(&x->arena, Value, d->row->n_slots + 1), NULL, &d->scratch);
-    bool ok = server_check(x->server, x->error) && (x->plan->resolved->tag == STMT_DELETE || check_generated(d->table, x->error)) &&
-              (r->insert ? dml_insert(d, r->insert) : dml_modify(d, r->modify, x->plan->modify));
+    bool ok = server_check(x->server, x->error) && (r->insert ? dml_insert(d, r->insert) : dml_modify(d, r->modify, x->plan->modify));
     if (ok) keep_returned(d);
     rows_free(&d->returned);
     arena_free(&d->scratch);

@@ -36,7 +36,7 @@ struct Conflict {
     bool whole;                 /* stored rows are read whole, not only their keys */
     Rows rows;                  /* memory of the hashes */
     Changes changes;
-    int *columns;               /* of conflict_set */
+    int *columns;               /* of conflict_set, then the stored generated ones */
     Value *values;
 };
 
@@ -78,8 +78,8 @@ bool conflict_begin(Insert *in, Conflict **out) {
     c->in = in;
     c->rows.x = x;
     c->whole = !q->do_nothing;
-    c->columns = NEW_ARRAY(&x->arena, int, q->conflict_set.n + 1);
-    c->values = NEW_ARRAY(&x->arena, Value, q->conflict_set.n + 1);
+    c->columns = NEW_ARRAY(&x->arena, int, q->conflict_set.n + q->generated.n + 1);
+    c->values = NEW_ARRAY(&x->arena, Value, q->conflict_set.n + q->generated.n + 1);
     changes_init(&c->changes, in->d);
     *out = c;
     if (q->conflict_index) return add_arbiter(c, q->conflict_index);
@@ -249,11 +249,16 @@ static bool update(Conflict *c, const Arbiter *a, Value *kept, const Value *row)
         if (!eval(&d->ev, assign->value, &v) || !dml_assign(d, assign->column, &v, assign->value, &c->values[i])) return false;
     }
     bson_t document;
+    int n = q->conflict_set.n;
     bson_init_static(&document, id[1].u.bytes, id[1].len);
-    if (!changes_add(&c->changes, id, &document, c->columns, c->values, q->conflict_set.n)) return false;
     id[2].u.b = true;
-    for (int i = 0; i < q->conflict_set.n; i++) stored[c->columns[i]] = value_keep(&c->rows.arena, &c->values[i]);
-    return dml_return(d, stored);
+    for (int i = 0; i < n; i++) stored[c->columns[i]] = value_keep(&c->rows.arena, &c->values[i]);
+    if (!dml_derive(d, stored, &q->generated, &q->checks)) return false;
+    for (int i = 0; i < q->generated.n; i++, n++) {
+        int column = c->columns[n] = q->generated.at[i].column;
+        c->values[n] = stored[column] = value_keep(&c->rows.arena, &stored[column]);
+    }
+    return changes_add(&c->changes, id, &document, c->columns, c->values, n) && dml_return(d, stored);
 }
 
 static bool decide(Conflict *c, const Value *row) {

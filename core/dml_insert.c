@@ -5,7 +5,7 @@
  *     INSERT INTO book (title, tags) VALUES ('Emma', NULL), (%s, DEFAULT)
  *         {_id: 41, title: "Emma", pages: null}       tags is jsonb: NULL is the missing field; pages wasn't named and has no default
  *
- * A row goes: source cell -> DEFAULT / counter / column default -> cast_assign -> NOT NULL -> document with _id first. A table without a column in _id, or whose
+ * A row goes: source cell -> DEFAULT / counter / column default -> cast_assign -> NOT NULL -> generated columns, CHECKs -> document with _id first. A table without a column in _id, or whose
  * _id is an ObjectId that nobody gave, gets one here, so that a command that is sent twice inserts once.
  * Plain VALUES are evaluated straight from the statement, cell by cell, without a QueryRun: thousands of rows cost little more than their BSON.
  * Numbers are taken from the counter once per statement, outside of the transaction: they are not given back. */
@@ -52,6 +52,10 @@ static bool complete(Insert *in, const Exprs *exprs) {
     for (int c = 0; c < t->columns.n; c++) {
         const Column *column = &t->columns.at[c];
         int s = in->source[c];
+        if (column->generated_text.n) {
+            in->row[c] = sqm_null();
+            continue;
+        }
         bool given = s >= 0 && !in->defaulted[s];
         const Expr *e = given && exprs ? exprs->at[s] : in->q->defaults.at[c];
         Value v = sqm_null();
@@ -69,7 +73,7 @@ static bool complete(Insert *in, const Exprs *exprs) {
         else if (!dml_assign(d, c, &v, given ? e : NULL, &in->row[c])) return false;
         if (given && column->identity && in->row[c].type == SQM_INT && in->row[c].u.i > in->greatest) in->greatest = in->row[c].u.i;
     }
-    return true;
+    return dml_derive(d, in->row, &in->q->generated, &in->q->checks);
 }
 
 bool insert_add(Insert *in, const Value *row) {
@@ -84,7 +88,7 @@ bool insert_add(Insert *in, const Value *row) {
     for (int i = 0; i < t->columns.n; i++) {
         int c = in->order[i];
         bool unknown = !t->declared && in->source[c] < 0 && c != in->id;    /* a field that other documents happen to have */
-        if (unknown || dml_left_out(&t->columns.at[c], &row[c])) continue;
+        if (unknown || table_column_is_virtual(t, c) || dml_left_out(&t->columns.at[c], &row[c])) continue;
         if (!dml_append(d, in->doc, c, &row[c])) return false;
     }
     if (in->doc->len > LARGEST_DOCUMENT)

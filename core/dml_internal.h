@@ -30,6 +30,8 @@ bool dml_return(Dml *d, const Value *row);
 void dml_fill(Dml *d, int rel, const Value *row);
 /* The value as column `c` takes it: cast, checked, NULL refused where the column needs a value. Errors point at `e` (may be NULL). */
 bool dml_assign(Dml *d, int c, const Value *v, const Expr *e, Value *out);
+/* Computes the stored generated columns of a complete row, then its CHECKs that the server doesn't make. Values lie in `scratch`. */
+bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *checks);
 /* Must this column have a value? */
 bool dml_required(const Table *t, int c);
 /* SQL NULL of a JSON column is the missing field: BSON null is JSON's null there. */

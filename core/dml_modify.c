@@ -74,13 +74,14 @@ static bool run_command(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
 typedef struct Modify {
     Dml *d;
     const ModifyQuery *m;
-    Rows rows;                  /* [new values][_id][row, with RETURNING] */
+    Rows rows;                  /* [new values][_id][row, with whole_rows] */
     Hash ids;
     Hash documents;             /* [_id][document]: rows whose _id changes */
     Rows document_rows;
     Changes changes;
     Writes deletes;
-    int *columns;               /* of m->set */
+    int *columns;               /* of m->set, then of m->generated */
+    Value *values;              /* theirs */
     int id;                     /* which assignment is to _id, -1 */
 } Modify;
 
@@ -88,7 +89,7 @@ static bool read_rows(Modify *o) {
     Dml *d = o->d;
     Exec *x = d->x;
     const ModifyQuery *m = o->m;
-    int n_set = m->set.n, n_columns = d->has_returning ? m->table->columns.n : 0, r = 0;
+    int n_set = m->set.n, n_columns = m->whole_rows ? m->table->columns.n : 0, r = 0;
     bool ok = true;
     QueryRun *run = exec_query_open(x, x->plan->query, NULL);
     const Value *frame = exec_query_eval(run)->frame;
@@ -160,11 +161,16 @@ static bool change_rows(Modify *o) {
             const Value *raw = &o->documents.at[found].row[1];
             if (bson_init_static(&document, raw->u.bytes, raw->len)) stored = &document;
         }
-        if (!changes_add(&o->changes, id, stored, o->columns, row, n_set)) return false;
-        if (!d->has_returning) continue;
+        if (!o->m->whole_rows) {
+            if (!changes_add(&o->changes, id, stored, o->columns, row, n_set)) return false;
+            continue;
+        }
+        Value *whole = row + n_set + 1;
         arena_clear(&d->scratch);
-        for (int k = 0; k < n_set; k++) row[n_set + 1 + o->columns[k]] = row[k];
-        if (!dml_return(d, row + n_set + 1)) return false;
+        for (int k = 0; k < n_set; k++) whole[o->columns[k]] = o->values[k] = row[k];
+        if (!dml_derive(d, whole, &o->m->generated, &o->m->checks)) return false;
+        for (int k = n_set; k < n_set + o->m->generated.n; k++) o->values[k] = whole[o->columns[k]];
+        if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !dml_return(d, whole)) return false;
     }
     return changes_send(&o->changes, &d->affected);
 }
@@ -211,11 +217,13 @@ static bool run_rows(Dml *d, const ModifyQuery *m) {
     hash_init(&o.documents, x, 0, 1);
     writes_init(&o.deletes, d, "delete", "deletes");
     changes_init(&o.changes, d);
-    o.columns = NEW_ARRAY(&x->arena, int, m->set.n + 1);
+    o.columns = NEW_ARRAY(&x->arena, int, m->set.n + m->generated.n + 1);
+    o.values = NEW_ARRAY(&x->arena, Value, m->set.n + m->generated.n + 1);
     for (int i = 0; i < m->set.n; i++) {
         o.columns[i] = m->set.at[i].column;
         if (str_is(m->table->columns.at[o.columns[i]].field, "_id")) o.id = i;
     }
+    for (int i = 0; i < m->generated.n; i++) o.columns[m->set.n + i] = m->generated.at[i].column;
     bool ok = dml_transaction(d, attempt_rows, &o);
     forget(&o);
     return ok;

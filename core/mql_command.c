@@ -275,7 +275,8 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
         append_projection(em, scan, &child);
         bson_append_document_end(command, &child);
         if (limit > 0 && limit <= FIRST_BATCH) {
-            bson_append_bool(command, "singleBatch", 11, true);
+            /* One document always fits into a batch; of more, a single batch of 16 MB could lose some. */
+            if (limit == 1) bson_append_bool(command, "singleBatch", 11, true);
             bson_append_int64(command, "batchSize", 9, limit);
         } else if (!em->show) {
             bson_append_int32(command, "batchSize", 9, FIRST_BATCH);

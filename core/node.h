@@ -137,6 +137,7 @@ static inline void slots_null(Value *frame, const Ints *slots) {
 bool keys_eval(Eval *ev, const Exprs *keys, Value *out, bool *has_null);    /* has_null may be NULL */
 uint64_t keys_hash(const Value *v, int n);
 bool keys_same(const Value *a, const Value *b, int n);                  /* NULL is the same as NULL */
+int key_order(const Value *a, const Value *b);                          /* of two keys that aren't NULL, ascending; NaN first */
 int keys_order(const SortKeys *keys, const Value *a, const Value *b);
 typedef int (*RowCompare)(const Value *a, const Value *b, const void *context);
 void rows_sort(Value **at, int n, RowCompare compare, const void *context);   /* stable */

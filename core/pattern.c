@@ -279,7 +279,9 @@ Str regex_for_server(Arena *arena, Str pattern) {
     char *text;
     size_t n = translate(pattern, false, &text);
     /* (*UCP) costs the server its index bounds, so only where character classes could meet more than ASCII. */
-    bool classes = memchr(text, '\\', n) || memmem(text, n, "[:", 2);
+    bool classes = memmem(pattern.p, pattern.n, "[:", 2) != NULL;
+    for (uint32_t i = 0; i + 1 < pattern.n && !classes; i++)
+        if (pattern.p[i] == '\\') classes = strchr("wWdDsSbByYmMhHvV", pattern.p[++i]) && pattern.p[i];
     Text out = {.arena = arena};
     if (classes) text_adds(&out, "(*UCP)");
     text_add(&out, text, n);

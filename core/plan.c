@@ -622,9 +622,12 @@ static void order_by_target_slots(Planner *p, Query *q) {
 
 static Plan *limit(Planner *p, const Query *q, Plan *plan) {
     if (!q->limit && !q->offset) return plan;
-    if (plan->tag == PLAN_SCAN && !plan->grouped && !q->with_ties && !p->options->no_optimise) {
-        plan->limit = q->limit;
-        plan->offset = q->offset;
+    /* A LEFT JOIN to at most one row per row keeps their number and order: the collection that drives it can count. */
+    Plan *counted = plan;
+    while (counted->tag == PLAN_JOIN && counted->kind == JOIN_LEFT && counted->unique_right) counted = counted->left;
+    if (counted->tag == PLAN_SCAN && !counted->grouped && !q->with_ties && !p->options->no_optimise) {
+        counted->limit = q->limit;
+        counted->offset = q->offset;
         return plan;
     }
     Plan *l = plan_new(p, PLAN_LIMIT, plan);
@@ -863,7 +866,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     const Rel *rel = m->rows->rels.at[0];
     Exprs conditions = {0};
     plan_conjuncts(p, m->rows->where, &conditions);
-    bool command = !p->options->no_optimise && single_table(m->rows) && !m->has_returning && !m->generated.n;
+    bool command = !p->options->no_optimise && single_table(m->rows) && !m->whole_rows;
     for (int i = 0; i < conditions.n && command; i++) command = mql_can_match(conditions.at[i], rel);
     mp->by_constants = true;
     for (int i = 0; i < m->set.n && command; i++) {

@@ -169,6 +169,9 @@ struct Query {
 /* ---- statements ---- */
 
 typedef struct Assign { int column; Expr *value; } Assign;   /* value NULL: DEFAULT */
+typedef VEC(Assign) Assigns;
+typedef struct RowCheck { const Constraint *constraint; Expr *condition; } RowCheck;
+typedef VEC(RowCheck) RowChecks;
 
 /* INSERT: rows of `source` (its visible targets line up with `columns`) go to the table. */
 typedef struct InsertQuery {
@@ -176,7 +179,8 @@ typedef struct InsertQuery {
     Ints columns;
     Query *source;                      /* VALUES or SELECT; NULL: DEFAULT VALUES. An EXPR_CONST of tag TYPE_UNKNOWN with number -1 marks DEFAULT */
     Exprs defaults;                     /* per table column, NULL: none; evaluated in `row` */
-    VEC(Assign) generated;              /* stored generated columns, over `row` */
+    Assigns generated;                  /* stored generated columns, over `row` */
+    RowChecks checks;                   /* CHECKs that the server can't decide, over `row` */
     bool on_conflict, do_nothing;
     const Index *conflict_index;        /* NULL with do_nothing: any; the primary key has an Index entry too */
     VEC(Assign) conflict_set;           /* over `row` (rel 0 the stored row, rel 1 excluded) */
@@ -186,14 +190,15 @@ typedef struct InsertQuery {
 } InsertQuery;
 
 /* UPDATE and DELETE: `rows` selects the target rows (rel 0 of it is the target table). Its targets: the new value of each assignment (UPDATE), then the
- * row's _id, then, when `row` needs them (has_returning), every column of the table in order. */
+ * row's _id, then, when something is to be said about the whole row (whole_rows), every column of the table in order (a virtual one as NULL). */
 typedef struct ModifyQuery {
     const Table *table;
     Query *rows;
     VEC(Assign) set;                    /* UPDATE: in the order of rows' first targets; values over rows' frame */
-    VEC(Assign) generated;              /* stored generated columns to recompute, over `row` */
+    Assigns generated;                  /* stored generated columns to recompute, over `row`; those that follow from constants alone are in `set` */
+    RowChecks checks;                   /* as INSERT's, those that the change may violate */
     Query *row;                         /* block of one relation for RETURNING: the row after UPDATE, before DELETE (rel 0 = table) */
-    bool has_returning;
+    bool has_returning, whole_rows;
 } ModifyQuery;
 
 typedef struct ParamPair { int a, b; Pos pos; } ParamPair;

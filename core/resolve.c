@@ -23,7 +23,7 @@ const Table *resolve_table(Resolver *r, Str name, Pos pos) {
     if (t && !t->declared && t->row_estimate < 0 && r->cc->undeclared) *r->cc->undeclared = t->name;
     if (t) return t;
     Str best = {0};
-    int limit = name.n <= 3 ? 2 : 4;
+    int limit = name.n <= 3 ? 2 : name.n <= 5 ? 3 : 4;
     for (int i = 0; i < r->catalog->tables.n; i++) {
         int distance = edit_distance(name, r->catalog->tables.at[i]->name, limit);
         if (distance < limit) { limit = distance; best = r->catalog->tables.at[i]->name; }
@@ -58,6 +58,62 @@ Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias,
     }
     return rel;
 }
+
+/* ---- stored expressions ---- */
+
+static Walk forget_position(Expr *e, void *context) {
+    (void)context;
+    e->pos = NO_POS;
+    return WALK_ON;
+}
+
+static Expr *resolve_stored(Resolver *r, Query *q, Rel *rel, Str text, const char *clause, bool condition) {
+    Scope scope = {.query = q, .clause = clause, .own_name = rel->table->name};
+    vec_push(r->cc->arena, &scope.visible, rel);
+    Str sql = r->cc->sql;
+    r->cc->sql = text;
+    const AstExpr *ast = parse_expression(r->cc);
+    Expr *e = condition ? resolve_condition_expr(r, &scope, ast) : resolve_expr(r, &scope, ast);
+    r->cc->sql = sql;
+    expr_walk(e, forget_position, NULL);
+    return e;
+}
+
+Expr *resolve_stored_condition(Resolver *r, Query *q, Rel *rel, Str text, const char *clause) { return resolve_stored(r, q, rel, text, clause, true); }
+
+Expr *resolve_generated(Resolver *r, Query *q, Rel *rel, int column) {
+    const Column *c = &rel->table->columns.at[column];
+    r->in_generated = true;
+    Expr *e = expr_coerce(r, resolve_stored(r, q, rel, c->generated_text, "column generation expression", false), c->type);
+    r->in_generated = false;
+    return e;
+}
+
+static bool needs_cast(Type from, Type to) {
+    if (type_is_text(from) && type_is_text(to)) return to.tag == TYPE_CHAR;
+    return from.tag != to.tag || from.length != to.length || from.scale != to.scale || from.element != to.element;
+}
+
+/* A row that an outer join made up has no columns, so its virtual ones are NULL too, whatever their expression says of NULLs. */
+Expr *resolve_rel_column(Resolver *r, Query *q, Rel *rel, int column) {
+    const Table *t = rel->table;
+    if (r->in_generated && rel->kind == REL_TABLE && column < t->columns.n && t->columns.at[column].generated_text.n)
+        fail(r->cc, SQM_ERROR_SYNTAX, NO_POS, "cannot use generated column \"" STR_FMT "\" in column generation expression", STR_ARG(t->columns.at[column].name));
+    if (rel->kind != REL_TABLE || !table_column_is_virtual(t, column)) return var_new(r->cc->arena, q, rel, column);
+    Expr *e = resolve_generated(r, q, rel, column);
+    if (needs_cast(e->type, t->columns.at[column].type)) e = expr_cast(r, e, t->columns.at[column].type);
+    if (!rel->null_extended) return e;
+    Expr *real = expr_new(r, EXPR_IS, TYPE(BOOL), false, NO_POS), *value = expr_new(r, EXPR_CASE, e->type, true, NO_POS);
+    real->is = IS_NULL;
+    real->negated = true;
+    vec_push(r->cc->arena, &real->args, var_new(r->cc->arena, q, rel, rel_id_column(r->cc->arena, rel)));
+    vec_push(r->cc->arena, &value->args, real);
+    vec_push(r->cc->arena, &value->args, e);
+    vec_push(r->cc->arena, &value->args, expr_const(r, sqm_null(), e->type, NO_POS));
+    return value;
+}
+
+/* ---- FROM ---- */
 
 static void subquery_columns(Resolver *r, Rel *rel, const Query *q, const AstNames *names, Pos pos) {
     if (names->n > q->n_visible)
@@ -154,7 +210,10 @@ static Expr *side_column(Resolver *r, Scope *scope, int from, int to, Str name, 
         int c = column_by_name(scope->visible.at[i], name);
         if (c < 0) continue;
         if (found) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "common column name \"" STR_FMT "\" appears more than once", STR_ARG(name));
-        found = var_new(r->cc->arena, scope->query, scope->visible.at[i], c);
+        Rel *rel = scope->visible.at[i];
+        if (table_column_is_virtual(rel->table, c))
+            fail(r->cc, SQM_ERROR_NOT_SUPPORTED, pos, "joining by the virtual generated column \"" STR_FMT "\" with USING or NATURAL is not supported", STR_ARG(name));
+        found = var_new(r->cc->arena, scope->query, rel, c);
         found->pos = pos;
     }
     return found;
@@ -318,7 +377,7 @@ static void expand_star(Resolver *r, Scope *scope, Query *q, Str qualifier, Pos 
             bool merged = false;
             for (int m = 0; m < scope->merged.n && !qualifier.n; m++) merged |= str_ieq(scope->merged.at[m].name, rel->columns.at[c].name);
             if (merged) continue;
-            Expr *var = var_new(r->cc->arena, q, rel, c);
+            Expr *var = resolve_rel_column(r, q, rel, c);
             var->pos = pos;
             push_target(r, q, var, rel->columns.at[c].name);
         }
@@ -726,6 +785,15 @@ Expr *resolve_condition(Compile *cc, const Catalog *catalog, const Table *table,
     Expr *e = resolve_condition_expr(&r, &scope, parse_expression(cc));
     cc->sql = sql;
     return e;
+}
+
+Expr *resolve_generated_column(Compile *cc, const Catalog *catalog, const Table *table, int column, const Rel **out_rel) {
+    Resolver r = {.cc = cc, .catalog = catalog, .out = NEW(cc->arena, Resolved)};
+    Query *q = query_new(&r, NULL);
+    Scope scope = {.query = q};
+    Rel *rel = resolve_table_rel(&r, &scope, table, (Str){0}, NO_POS);
+    *out_rel = rel;
+    return resolve_generated(&r, q, rel, column);
 }
 
 Expr *resolve_default(Compile *cc, const Catalog *catalog, Str text) {

@@ -9,6 +9,8 @@
 Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed, const Value *params);
 /* The text of a CHECK constraint (or partial index condition) as a condition over a block of one relation, rel 0 = the table. *out_rel: that relation. */
 Expr *resolve_condition(Compile *cc, const Catalog *catalog, const Table *table, Str text, const Rel **out_rel);
+/* A generated column's expression, over the same kind of block. */
+Expr *resolve_generated_column(Compile *cc, const Catalog *catalog, const Table *table, int column, const Rel **out_rel);
 /* The text of a column default: an expression without columns. */
 Expr *resolve_default(Compile *cc, const Catalog *catalog, Str text);
 

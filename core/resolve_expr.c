@@ -64,9 +64,14 @@ Expr *expr_coerce(Resolver *r, Expr *e, Type to) {
 
 /* ---- names ---- */
 
+static Walk raise_level(Expr *e, void *context) {
+    if (e->tag == EXPR_VAR) e->level += *(int *)context;
+    return WALK_ON;
+}
+
 static Expr *make_var(Resolver *r, Scope *from, Scope *owner, int level, Rel *rel, int column, Pos pos) {
-    Expr *e = var_new(r->cc->arena, owner->query, rel, column);
-    e->level = level;
+    Expr *e = resolve_rel_column(r, owner->query, rel, column);
+    expr_walk(e, raise_level, &level);
     e->pos = pos;
     for (Scope *s = from; s != owner; s = s->outer) s->query->correlated = true;
     return e;
@@ -91,9 +96,9 @@ static int find_rel_column(Resolver *r, Rel *rel, Str name) {
     return -1;
 }
 
-/* The column name within four edits of what was written, among everything visible: "Perhaps you meant". */
+/* The column name nearest to what was written, among everything visible: "Perhaps you meant". */
 static void nearest_column(Scope *scope, Str name, char *hint, size_t size) {
-    int best = name.n <= 3 ? 2 : 4;
+    int best = name.n <= 3 ? 2 : name.n <= 5 ? 3 : 4;      /* less than half of it may differ */
     hint[0] = '\0';
     for (Scope *s = scope; s; s = s->outer)
         for (int i = 0; i < s->visible.n; i++)
@@ -129,6 +134,7 @@ Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos
                 if (str_eq(s->visible.at[i]->alias, qualifier)) rel = s->visible.at[i];
             for (int i = 0; i < s->visible.n && !rel; i++)
                 if (str_ieq(s->visible.at[i]->alias, qualifier)) rel = s->visible.at[i];
+            if (!rel && s->own_name.n && str_ieq(s->own_name, qualifier)) rel = s->visible.at[0];
             if (!rel) continue;
             column = find_rel_column(r, rel, name);
             if (column < 0) {
@@ -590,7 +596,8 @@ static Expr *resolve_case(Resolver *r, Scope *scope, const AstExpr *e) {
 
 /* ---- subqueries ---- */
 
-static Expr *sublink(Resolver *r, Scope *scope, SublinkKind kind, const AstSelect *select, Pos pos) {
+/* `width`: the columns that a scalar subquery must have, 1 but beside a row. */
+static Expr *sublink(Resolver *r, Scope *scope, SublinkKind kind, const AstSelect *select, int width, Pos pos) {
     enter(r->cc, pos);
     Query *q = resolve_select(r, select, scope);
     leave(r->cc);
@@ -601,8 +608,11 @@ static Expr *sublink(Resolver *r, Scope *scope, SublinkKind kind, const AstSelec
     vec_push(r->cc->arena, &r->out->sublinks, e);
     if (q->is_volatile) scope->query->is_volatile = true;
     if (kind == SUBLINK_SCALAR || kind == SUBLINK_ARRAY) {
-        if (q->n_visible != 1) fail(r->cc, SQM_ERROR_SYNTAX, pos, "subquery must return only one column");
-        e->type = q->targets.at[0].expr->type;
+        if (q->n_visible != width) {
+            if (width == 1) fail(r->cc, SQM_ERROR_SYNTAX, pos, "subquery must return only one column");
+            fail(r->cc, SQM_ERROR_SYNTAX, pos, "subquery has too %s columns", q->n_visible > width ? "many" : "few");
+        }
+        e->type = width == 1 ? q->targets.at[0].expr->type : TYPE(ROW);
         if (kind == SUBLINK_ARRAY) e->type = (Type){TYPE_ARRAY, -1, -1, e->type.tag};
     }
     return e;
@@ -610,7 +620,7 @@ static Expr *sublink(Resolver *r, Scope *scope, SublinkKind kind, const AstSelec
 
 static Expr *quantified(Resolver *r, Scope *scope, const AstExpr *e, SublinkKind kind, Operator op) {
     Expr *operand = resolve_expr(r, scope, e->args.at[0]);
-    Expr *link = sublink(r, scope, kind, e->select, e->pos);
+    Expr *link = sublink(r, scope, kind, e->select, 0, e->pos);
     int width = operand->tag == EXPR_ROW ? operand->args.n : 1;
     if (link->subquery->n_visible != width)
         fail(r->cc, SQM_ERROR_SYNTAX, e->pos, "subquery has too %s columns", link->subquery->n_visible > width ? "many" : "few");
@@ -628,6 +638,24 @@ static Expr *quantified(Resolver *r, Scope *scope, const AstExpr *e, SublinkKind
     link->nullable = operand->nullable;
     for (int i = 0; i < width; i++) link->nullable |= link->subquery->targets.at[i].expr->nullable;
     return link;
+}
+
+static bool is_comparison(Operator op) { return op == OP_EQ || op == OP_NE || op == OP_LT || op == OP_LE || op == OP_GT || op == OP_GE; }
+
+/* (a, b) = (SELECT x, y ...): a scalar subquery whose one row is a value; none is NULL. */
+static Expr *row_against_subquery(Resolver *r, Scope *scope, const AstExpr *e) {
+    Expr *row = resolve_expr(r, scope, e->args.at[0]);
+    Expr *link = sublink(r, scope, SUBLINK_SCALAR, e->args.at[1]->select, row->args.n, e->args.at[1]->pos);
+    for (int i = 0; i < row->args.n; i++) {
+        Type theirs = link->subquery->targets.at[i].expr->type;
+        row->args.at[i] = expr_coerce(r, row->args.at[i], theirs);
+        if (!comparable(row->args.at[i]->type, theirs)) no_operator(r, e->pos, operator_text(e->op), row->args.at[i]->type, theirs);
+    }
+    Expr *compare = expr_new(r, EXPR_COMPARE, TYPE(BOOL), true, e->pos);
+    compare->op = e->op;
+    add_arg(r, compare, row);
+    add_arg(r, compare, link);
+    return compare;
 }
 
 static Expr *negate(Resolver *r, Expr *e, bool negated, Pos pos) {
@@ -738,6 +766,10 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
         break;
     }
     case AST_BINARY: {
+        if (is_comparison(e->op) && e->args.at[0]->tag == AST_ROW && e->args.at[0]->args.n > 1 && e->args.at[1]->tag == AST_SUBQUERY) {
+            out = row_against_subquery(r, scope, e);
+            break;
+        }
         Expr *a = resolve_expr(r, scope, e->args.at[0]);
         Expr *b = resolve_expr(r, scope, e->args.at[1]);
         out = binary(r, e->op, a, b, e->pos);
@@ -781,9 +813,9 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
             out = call(r, name, &args, e->pos, false);
         }
         break;
-    case AST_EXISTS: out = sublink(r, scope, SUBLINK_EXISTS, e->select, e->pos); break;
-    case AST_SUBQUERY: out = sublink(r, scope, SUBLINK_SCALAR, e->select, e->pos); break;
-    case AST_ARRAY_SELECT: out = sublink(r, scope, SUBLINK_ARRAY, e->select, e->pos); break;
+    case AST_EXISTS: out = sublink(r, scope, SUBLINK_EXISTS, e->select, 0, e->pos); break;
+    case AST_SUBQUERY: out = sublink(r, scope, SUBLINK_SCALAR, e->select, 1, e->pos); break;
+    case AST_ARRAY_SELECT: out = sublink(r, scope, SUBLINK_ARRAY, e->select, 1, e->pos); break;
     case AST_LIKE: out = like(r, scope, e); break;
     case AST_CASE: out = resolve_case(r, scope, e); break;
     case AST_CAST: {

@@ -19,6 +19,7 @@ typedef struct Scope {
     bool windows;
     bool in_aggregate;
     bool in_window;
+    Str own_name;               /* in a stored expression: the table's own name is the one relation, whatever its alias */
     bool lateral_barrier;       /* a derived table that isn't LATERAL: relations of the enclosing FROM aren't visible through it */
 } Scope;
 
@@ -27,6 +28,7 @@ typedef struct Resolver {
     const Catalog *catalog;
     Resolved *out;
     int view_depth;
+    bool in_generated;          /* resolving the expression of a generated column */
     const Value *params;        /* bound values, when the statement is compiled for them alone; else NULL */
 } Resolver;
 
@@ -44,6 +46,12 @@ Str target_name(const AstExpr *e);
 Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e);
 Expr *resolve_condition_expr(Resolver *r, Scope *scope, const AstExpr *e);   /* must be boolean */
 Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos);
+/* What a reference to a column of the block's own relation means: its slot, or the expression behind a virtual generated column. */
+Expr *resolve_rel_column(Resolver *r, Query *q, Rel *rel, int column);
+/* A generated column's expression over `rel`; its positions are no positions in the statement. */
+Expr *resolve_generated(Resolver *r, Query *q, Rel *rel, int column);
+/* A stored condition (CHECK) over `rel`, likewise. */
+Expr *resolve_stored_condition(Resolver *r, Query *q, Rel *rel, Str text, const char *clause);
 Expr *expr_new(Resolver *r, ExprTag tag, Type type, bool nullable, Pos pos);
 Expr *expr_const(Resolver *r, Value v, Type type, Pos pos);
 Expr *expr_cast(Resolver *r, Expr *e, Type to);                              /* unconditional CAST */

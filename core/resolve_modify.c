@@ -2,14 +2,17 @@
  *
  * INSERT ... VALUES / SELECT: the source is a block whose visible targets line up with the column list; DEFAULT is a marker (EXPR_CONST, number -1).
  * UPDATE, DELETE: `rows` is an ordinary block over the target table (rel 0) and FROM/USING, so WHERE can be anything a SELECT's can.
- * RETURNING and ON CONFLICT are resolved over `row`, a block of one relation (two with EXCLUDED) that the writer fills by hand. */
+ * RETURNING, ON CONFLICT, stored generated columns and local CHECKs are resolved over `row`, a block of one relation (two with EXCLUDED) that the
+ * writer fills by hand.
+ *     UPDATE t SET a = 3           -- g is GENERATED ALWAYS AS (a * 2) STORED: becomes SET a = 3, g = 3::integer * 2, which can stay one command
+ *     UPDATE t SET a = a + 1       -- g is in `generated`: the writer computes it from the row */
 #include "resolve_internal.h"
 
 static int find_column(Resolver *r, const Table *t, Str name, Pos pos) {
     int c = table_find_column(t, name);
     if (c >= 0) return c;
     Str best = {0};
-    int limit = name.n <= 3 ? 2 : 4;
+    int limit = name.n <= 3 ? 2 : name.n <= 5 ? 3 : 4;
     for (int i = 0; i < t->columns.n; i++) {
         int distance = edit_distance(name, t->columns.at[i].name, limit);
         if (distance < limit) { limit = distance; best = t->columns.at[i].name; }
@@ -67,6 +70,89 @@ static Expr *assignable(Resolver *r, const Table *t, int c, Expr *e) {
                   STR_ARG(column->name), type_text(column->type, want, sizeof want), type_text(out->type, have, sizeof have));
     }
     return out;
+}
+
+/* ---- what a written row must go through ---- */
+
+static Walk note_column(Expr *e, void *context) {
+    bool *used = context;
+    if (e->tag == EXPR_VAR && e->level == 0 && e->rel == 0) used[e->column] = true;
+    return WALK_ON;
+}
+
+static bool reads_any(Resolver *r, const Rel *rel, Expr *e, const bool *columns) {
+    bool *used = NEW_ARRAY(r->cc->arena, bool, rel->columns.n + 1);
+    expr_walk(e, note_column, used);
+    for (int c = 0; c < rel->columns.n; c++)
+        if (used[c] && columns[c]) return true;
+    return false;
+}
+
+static void add_generated(Resolver *r, const Table *t, Query *row, int c, Assigns *out) {
+    Assign a = {c, assignable(r, t, c, resolve_generated(r, row, row->rels.at[0], c))};
+    vec_push(r->cc->arena, out, a);
+}
+
+/* Local CHECKs that read one of `columns` (NULL: all). */
+static void add_checks(Resolver *r, const Table *t, Query *row, const bool *columns, RowChecks *out) {
+    for (int i = 0; i < t->constraints.n; i++) {
+        const Constraint *c = &t->constraints.at[i];
+        if (c->kind != TABLE_CHECK || !c->local) continue;
+        RowCheck check = {c, resolve_stored_condition(r, row, row->rels.at[0], c->check_text, "CHECK")};
+        if (!columns || reads_any(r, row->rels.at[0], check.condition, columns)) vec_push(r->cc->arena, out, check);
+    }
+}
+
+static Walk find_sublink(Expr *e, void *context) {
+    (void)context;
+    return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
+}
+
+/* The expression with every column replaced by what the UPDATE assigns to it; NULL when a column isn't assigned, or not by a plain constant. */
+static Expr *with_assigned(Resolver *r, const ModifyQuery *m, const Expr *e) {
+    if (e->tag == EXPR_VAR) {
+        for (int i = 0; i < m->set.n; i++) {
+            const Assign *a = &m->set.at[i];
+            if (a->column == e->column && expr_is_constant(a->value) && expr_walk(a->value, find_sublink, NULL)) return expr_cast(r, a->value, m->table->columns.at[e->column].type);
+        }
+        return NULL;
+    }
+    Expr *copy = arena_copy(r->cc->arena, e, sizeof *e);
+    copy->args = (Exprs){0};
+    for (int i = 0; i < e->args.n; i++) {
+        Expr *arg = with_assigned(r, m, e->args.at[i]);
+        if (!arg) return NULL;
+        vec_push(r->cc->arena, &copy->args, arg);
+    }
+    return copy;
+}
+
+static void add_assignment(Resolver *r, ModifyQuery *m, int column, Expr *value, Str name) {
+    Assign assign = {column, value};
+    vec_push(r->cc->arena, &m->set, assign);
+    Target t = {.expr = value, .name = name, .slot = -1};
+    vec_push(r->cc->arena, &m->rows->targets, t);
+}
+
+/* What follows from the assignments. */
+static void complete_update(Resolver *r, ModifyQuery *m) {
+    const Table *t = m->table;
+    Rel *rel = m->row->rels.at[0];
+    bool *changed = NEW_ARRAY(r->cc->arena, bool, t->columns.n + 1);
+    int n_set = m->set.n;
+    for (int i = 0; i < n_set; i++) changed[m->set.at[i].column] = true;
+    for (int c = 0; c < t->columns.n; c++) {
+        if (!t->columns.at[c].generated_text.n || table_column_is_virtual(t, c)) continue;
+        Assigns one = {0};
+        add_generated(r, t, m->row, c, &one);
+        if (!reads_any(r, rel, one.at[0].value, changed)) continue;
+        Expr *value = with_assigned(r, m, one.at[0].value);
+        if (value) add_assignment(r, m, c, value, t->columns.at[c].name);
+        else vec_push(r->cc->arena, &m->generated, one.at[0]);
+    }
+    for (int i = n_set; i < m->set.n; i++) changed[m->set.at[i].column] = true;
+    for (int i = 0; i < m->generated.n; i++) changed[m->generated.at[i].column] = true;
+    add_checks(r, t, m->row, changed, &m->checks);
 }
 
 static Expr *default_marker(Resolver *r, Pos pos) {
@@ -199,6 +285,9 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
         vec_push(r->cc->arena, &ins->defaults, e);
     }
     ins->row = row_block(r, t, s->alias, s->returning.at, s->returning.n, &ins->has_returning);
+    for (int c = 0; c < t->columns.n; c++)
+        if (t->columns.at[c].generated_text.n && !table_column_is_virtual(t, c)) add_generated(r, t, ins->row, c, &ins->generated);
+    add_checks(r, t, ins->row, NULL, &ins->checks);
     ins->on_conflict = s->on_conflict;
     ins->do_nothing = s->do_nothing;
     if (!s->on_conflict) return;
@@ -235,22 +324,22 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
 }
 
 /* The common part of UPDATE and DELETE: rel 0 is the target, then FROM/USING, WHERE; _id and (when needed) all columns behind the assignments. */
-static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstExpr *where, Str alias, const AstTarget *returning, int n_returning) {
+static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstExpr *where) {
     Query *q = m->rows;
     Rel *rel = q->rels.at[0];
     if (where) {
         scope->clause = "WHERE";
         q->where = resolve_condition_expr(r, scope, where);
     }
-    m->row = row_block(r, m->table, alias, returning, n_returning, &m->has_returning);
-    q->n_visible = q->targets.n;
     Target id = {.expr = var_new(r->cc->arena, q, rel, rel_id_column(r->cc->arena, rel)), .name = STR("_id"), .slot = -1};
     vec_push(r->cc->arena, &q->targets, id);
-    if (m->has_returning)
-        for (int c = 0; c < m->table->columns.n; c++) {
-            Target t = {.expr = var_new(r->cc->arena, q, rel, c), .name = m->table->columns.at[c].name, .slot = -1};
-            vec_push(r->cc->arena, &q->targets, t);
-        }
+    m->whole_rows = m->has_returning || m->generated.n || m->checks.n;
+    for (int c = 0; c < m->table->columns.n && m->whole_rows; c++) {
+        const Column *column = &m->table->columns.at[c];
+        Expr *e = table_column_is_virtual(m->table, c) ? expr_const(r, sqm_null(), column->type, NO_POS) : var_new(r->cc->arena, q, rel, c);
+        Target t = {.expr = e, .name = column->name, .slot = -1};
+        vec_push(r->cc->arena, &q->targets, t);
+    }
     q->n_visible = q->targets.n;
     target_slots(r, q);
 }
@@ -290,12 +379,11 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
         } else {
             value = assignable(r, m->table, c, resolve_expr(r, &scope, a->value));
         }
-        Assign assign = {c, value};
-        vec_push(r->cc->arena, &m->set, assign);
-        Target t = {.expr = value, .name = a->column, .slot = -1};
-        vec_push(r->cc->arena, &m->rows->targets, t);
+        add_assignment(r, m, c, value, a->column);
     }
-    finish_modify(r, &scope, m, s->where, s->alias, s->returning.at, s->returning.n);
+    m->row = row_block(r, m->table, s->alias, s->returning.at, s->returning.n, &m->has_returning);
+    complete_update(r, m);
+    finish_modify(r, &scope, m, s->where);
 }
 
 void resolve_delete(Resolver *r, const AstDelete *s) {
@@ -305,5 +393,6 @@ void resolve_delete(Resolver *r, const AstDelete *s) {
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "DELETE"};
     resolve_with(r, &scope, s->with.at, s->with.n, false);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->using_);
-    finish_modify(r, &scope, m, s->where, s->alias, s->returning.at, s->returning.n);
+    m->row = row_block(r, m->table, s->alias, s->returning.at, s->returning.n, &m->has_returning);
+    finish_modify(r, &scope, m, s->where);
 }

@@ -119,7 +119,7 @@ bool keys_same(const Value *a, const Value *b, int n) {
 static bool is_nan(const Value *v) { return (v->type == SQM_DOUBLE && isnan(v->u.d)) || (v->type == SQM_DECIMAL && decimal_is_nan(v->u.decimal)); }
 
 /* ORDER BY has NaN below all numbers, as the server's indexes do; everywhere else it is the greatest. */
-static int order(const Value *a, const Value *b) {
+int key_order(const Value *a, const Value *b) {
     bool left = is_nan(a), right = is_nan(b);
     return left || right ? right - left : value_order(a, b);
 }
@@ -131,7 +131,7 @@ int keys_order(const SortKeys *keys, const Value *a, const Value *b) {
             if (a->type == b->type) continue;
             return (a->type == SQM_NULL) == k->nulls_first ? -1 : 1;
         }
-        int c = a->type == SQM_INT && b->type == SQM_INT ? (a->u.i > b->u.i) - (a->u.i < b->u.i) : order(a, b);
+        int c = a->type == SQM_INT && b->type == SQM_INT ? (a->u.i > b->u.i) - (a->u.i < b->u.i) : key_order(a, b);
         if (c) return k->descending ? -c : c;
     }
     return 0;

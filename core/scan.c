@@ -387,7 +387,7 @@ static int lock_next(Node *n) {
     LockNode *l = (LockNode *)n;
     if (!l->loaded) {
         l->loaded = true;
-        l->pass = !n->x->server || !server_in_transaction(n->x->server);
+        l->pass = !n->x->server || !server_has_transactions(n->x->server);
         if (!l->pass && !load(l)) return -1;
     }
     if (l->pass) return node_next(n->left);

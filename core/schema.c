@@ -366,7 +366,7 @@ void schema_name_violation(const Table *table, sqm_error_t *error) {
     if (error->code == SQM_ERROR_CHECK_VIOLATION && (at = strstr(old.message, "constraint number ")) && sscanf(at, "constraint number %d", &number) == 1) {
         for (int i = 0; i < table->constraints.n; i++) {
             const Constraint *c = &table->constraints.at[i];
-            if (c->kind != TABLE_CHECK || --number > 0) continue;
+            if (c->kind != TABLE_CHECK || c->local || --number > 0) continue;
             error_set(error, old.code, "new row for relation \"" STR_FMT "\" violates check constraint \"" STR_FMT "\"", STR_ARG(table->name), STR_ARG(c->name));
             error->mongo_code = old.mongo_code;
             return;

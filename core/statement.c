@@ -387,11 +387,11 @@ bool sqm_table(sqm_connection_t *db, const char *name, char **out, sqm_error_t *
 
 bool sqm_written_tables(const sqm_connection_t *db, char **out, sqm_error_t *error) {
     error_clear(error);
-    Str names[256];
-    int n = db->server ? server_written(db->server, names, 256) : 0;
-    if (n > 256) n = 256;
     Arena arena = {0};
     Text t = {.arena = &arena};
+    int n = db->server ? server_written(db->server, NULL, 0) : 0;
+    Str *names = NEW_ARRAY(&arena, Str, n);
+    if (n) server_written(db->server, names, n);
     text_adds(&t, "[");
     for (int i = 0; i < n; i++) {
         if (i) text_adds(&t, ", ");

@@ -137,7 +137,7 @@ static bool offset_value(WindowNode *w, const Definition *d, const Expr *e, cons
 static int advance(const WindowNode *w, const Definition *d, int from, int to, const Value *limit, bool through) {
     bool descending = d->def->order.at[0].descending;
     for (; from < to; from++) {
-        int c = value_order(w->part[from] + d->order, limit);
+        int c = key_order(w->part[from] + d->order, limit);
         if (descending) c = -c;
         if (through ? c > 0 : c >= 0) break;
     }

@@ -69,6 +69,8 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_deferrable_unique_constraints = False
     supports_expression_indexes = False
     supports_functions_in_partial_indexes = False
+    supports_stored_generated_columns = True
+    supports_virtual_generated_columns = True
     supports_nulls_distinct_unique_constraints = True
     insert_test_table_with_defaults = "INSERT INTO {} DEFAULT VALUES"
 

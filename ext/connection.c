@@ -256,6 +256,16 @@ static PyObject *get_has_transactions(Connection *self, void *unused) {
     return PyBool_FromLong(has_transactions);
 }
 
+static PyObject *get_written_tables(Connection *self, void *unused) {
+    (void)unused;
+    if (!connection_enter(self)) return NULL;
+    char *json = NULL;
+    sqm_error_t error;
+    bool ok = sqm_written_tables(self->db, &json, &error);
+    connection_leave(self);
+    return load_json(self, ok, json, &error);
+}
+
 static PyObject *connection_repr(Connection *self) {
     return PyUnicode_FromFormat("<djongo._sqm.Connection %s at %p>", self->db ? "open" : "closed", self);
 }
@@ -280,6 +290,7 @@ static PyGetSetDef connection_getset[] = {
     {"in_transaction", (getter)get_in_transaction, NULL, NULL, NULL},
     {"server_version", (getter)get_server_version, NULL, "(major, minor, patch)", NULL},
     {"has_transactions", (getter)get_has_transactions, NULL, "False on a standalone server.", NULL},
+    {"written_tables", (getter)get_written_tables, NULL, "List of the names of the tables written in the open transaction.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -169,6 +169,7 @@ def test_cursors_of_a_connection_are_not_isolated(make_table, connect):
     one, other = connection.cursor(), connection.cursor()
     one.execute(f"INSERT INTO {table} VALUES (1)")
     assert count(other, table) == 1
+    connection.rollback()  # or the table couldn't be dropped
 
 
 def test_description(cursor, booze):

@@ -634,6 +634,10 @@ TEST(frame_offsets) {
     CHECK_STR(run(q->plan), "1,1;2,1;3,1");
     q->window_defs.at[0].start_offset = constant(sqm_double(1));
     CHECK_STR(run(q->plan), "1,1;2,2;3,2");
+    /* NaN sorts first and is only in reach of itself */
+    w->left = values(0, 1, "0;1;2");
+    ((Rel *)w->left->rel)->values.at[0].at[0] = constant(sqm_double(__builtin_nan("")));
+    CHECK_STR(run(q->plan), "NaN,1;1,1;2,2");
     w->left = values(0, 1, "a;b");
     CHECK_STR(run(q->plan), "ERROR feature_not_supported");
 }
