@@ -125,6 +125,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     ops_class = DatabaseOperations
     validation_class = DatabaseValidation
 
+    # Table -> tables it refers to, for check_constraints(); the schema editor forgets it.
+    referenced_tables = None
+
     def get_connection_settings(self):
         """The checked settings; starts the embedded server when it is its turn."""
         default_uri = None
@@ -146,6 +149,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def init_connection_state(self):
         _configure_logging(self.settings_dict, self.alias)
+        self.referenced_tables = None
         super().init_connection_state()
 
     @async_unsafe
@@ -185,19 +189,16 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def check_constraints(self, table_names=None):
         """Raise IntegrityError for the first row that refers to a row which isn't there.
 
-        Foreign keys are recorded in the catalogue; this is where they are checked: at the end of each TestCase test (only
-        the tables that its transaction wrote, if the extension knows them), after loaddata, and whenever somebody asks.
+        Foreign keys are recorded in the catalogue; this is where they are checked: after loaddata (the tables it loaded), at
+        the end of each TestCase test (the tables written in its transaction), and whenever somebody asks (all of them).
         """
-        only = table_names
-        if table_names is None:
-            only = getattr(self.connection, "written_tables", None)
-            if only is not None and not only:
-                return
         quote = self.ops.quote_name
         with self.cursor() as cursor:
-            for table, key, column, other, other_column in self.introspection.foreign_keys(cursor):
-                # A deleted row is missed by those that refer to it, so the other side counts as well.
-                if only is not None and table not in only and (table_names is not None or other not in only):
+            written = set(self.connection.written_tables) if table_names is None and self.in_atomic_block else None
+            if table_names is None:
+                table_names = self._tables_to_check(cursor, written)
+            for table, key, column, other, other_column in self.introspection.foreign_keys(cursor, table_names):
+                if written is not None and table not in written and other not in written:
                     continue
                 cursor.execute(
                     f"SELECT A.{quote(key)}, A.{quote(column)} FROM {quote(table)} A"
@@ -210,6 +211,17 @@ class DatabaseWrapper(BaseDatabaseWrapper):
                         f"The row in table '{table}' with primary key '{row[0]}' has an invalid foreign key: {table}.{column}"
                         f" contains a value '{row[1]}' that does not have a corresponding value in {other}.{other_column}."
                     )
+
+
+    def _tables_to_check(self, cursor, written):
+        if written is None:
+            return None
+        if self.referenced_tables is None:
+            self.referenced_tables = {}
+            for table, _, _, other, _ in self.introspection.foreign_keys(cursor):
+                self.referenced_tables.setdefault(table, set()).add(other)
+        # A deleted row is missed by those that refer to it, so they count as well.
+        return [table for table, others in self.referenced_tables.items() if table in written or others & written]
 
 
 class _LoggingCursor:

@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 
+from django.db import ProgrammingError
 from django.db.backends.base.introspection import BaseDatabaseIntrospection
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo as BaseTableInfo
@@ -88,10 +89,13 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             for constraint in self._foreign(self._table(cursor, table_name))
         }
 
-    def foreign_keys(self, cursor):
-        """(table, primary key column, column, referenced table, referenced column) of every foreign key in the database."""
-        for name in self.table_names(cursor):
-            table = self._table(cursor, name)
+    def foreign_keys(self, cursor, table_names=None):
+        """(table, primary key column, column, referenced table, referenced column) of the foreign keys of these tables (None: of all)."""
+        for name in self.table_names(cursor) if table_names is None else table_names:
+            try:
+                table = self._table(cursor, name)
+            except ProgrammingError:
+                continue  # dropped meanwhile
             for constraint in self._foreign(table):
                 column = constraint["columns"][0]
                 key = (table.get("primary_key") or [column])[0]

@@ -16,6 +16,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     sql_drop_identity = "ALTER TABLE %(table)s ALTER COLUMN %(column)s DROP IDENTITY IF EXISTS"
 
     def execute(self, sql, params=()):
+        self.connection.referenced_tables = None
         if params is None:
             return super().execute(sql, None)
         return super().execute(self.connection.ops.compose_sql(str(sql), params), None)

@@ -106,7 +106,7 @@ class Connection:
         self.kwargs = kwargs
         self.statements, self.answers, self.catalogue = [], [], {}
         self.autocommit, self.closed, self.in_transaction = False, False, False
-        self.has_transactions = True
+        self.has_transactions, self.written_tables = True, []
 
     def cursor(self):
         return Cursor(self)
