@@ -742,6 +742,10 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     const Table *rows = table_copy(&d->arena, t);
     Column *c = &t->columns.at[column];
     Type old = c->type, type = type_of(d, a->type);
+    bool same = is_own_cast(a->expr, c) && same_storage(old, type);
+    for (int i = 0; i < t->columns.n && !same; i++)
+        if (i != column && generated_from(d, t, i, column))
+            fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));
     if (a->collation.n) c->collation = keep(d, a->collation);
     c->type = type;
     if (c->identity && !type_is_integer(type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "identity column type must be smallint, integer, or bigint");
@@ -757,11 +761,7 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     for (int i = 0; i < t->indexes.n; i++)
         for (int k = 0; k < t->indexes.at[i].keys.n && t->indexes.at[i].unique; k++) in_key |= t->indexes.at[i].keys.at[k].column == column;
     if (in_key) check_unique_types(d, t, &column, 1, a->pos);
-    bool own = is_own_cast(a->expr, c);
-    if (own && same_storage(old, type)) return;
-    for (int i = 0; i < t->columns.n; i++)
-        if (i != column && generated_from(d, t, i, column))
-            fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));
+    if (same) return;
     Rewrite *r = rewrite_of(d, rows, t->name, c, column);
     if (c->generated_text.n) {
         r->expr = ddl_generated(d, d->next, t, column, &r->rel);

@@ -107,6 +107,14 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # --- the ledger: tests of Django's suite that this database can't pass, by reason
     django_test_expected_failures = set()
 
+    # Tests that Django skips here by a flag above and runs on SQLite: why the flag stands as it does.
+    django_test_feature_skips = {
+        "ignores_table_name_case": "MongoDB's collection names are case-sensitive.",
+        "can_rollback_ddl": "MongoDB has no DDL in transactions.",
+        "supports_expression_indexes": "MongoDB indexes fields, not expressions.",
+        "atomic_transactions": "A failed statement fails its transaction, as in PostgreSQL.",
+    }
+
     django_test_skips = {
         "MongoDB stores milliseconds, these tests compare microseconds.": {
             "basic.tests.ModelRefreshTests.test_refresh_unsaved",
@@ -121,6 +129,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "db_functions.comparison.test_least.LeastTests.test_coalesce_workaround",
             "db_functions.comparison.test_least.LeastTests.test_ignores_null",
             "db_functions.datetime.test_extract_trunc.DateFunctionTests.test_extract_day_func",
+            "db_functions.datetime.test_extract_trunc.DateFunctionTests.test_extract_duration",
             "db_functions.datetime.test_extract_trunc.DateFunctionTests.test_extract_func",
             "db_functions.datetime.test_extract_trunc.DateFunctionTests.test_extract_hour_func",
             "db_functions.datetime.test_extract_trunc.DateFunctionTests.test_extract_iso_weekday_func",
@@ -147,6 +156,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "db_functions.datetime.test_extract_trunc.DateFunctionTests.test_trunc_week_func",
             "db_functions.datetime.test_extract_trunc.DateFunctionTests.test_trunc_year_func",
             "db_functions.datetime.test_extract_trunc.DateFunctionWithTimeZoneTests.test_extract_day_func",
+            "db_functions.datetime.test_extract_trunc.DateFunctionWithTimeZoneTests.test_extract_duration",
             "db_functions.datetime.test_extract_trunc.DateFunctionWithTimeZoneTests.test_extract_func",
             "db_functions.datetime.test_extract_trunc.DateFunctionWithTimeZoneTests.test_extract_hour_func",
             "db_functions.datetime.test_extract_trunc.DateFunctionWithTimeZoneTests.test_extract_iso_weekday_func",
@@ -179,6 +189,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "expressions.tests.FTimeDeltaTests.test_time_subtraction",
             "field_defaults.tests.DefaultTests.test_bulk_create_all_db_defaults_one_field",
             "queries.tests.Queries4Tests.test_filter_reverse_non_integer_pk",
+            "queryset_pickle.tests.PickleabilityTestCase.test_annotation_values",
             "timezones.tests.LegacyDatabaseTests.test_aware_datetime_in_local_timezone_with_microsecond",
             "timezones.tests.LegacyDatabaseTests.test_naive_datetime_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_aware_datetime_in_local_timezone_with_microsecond",
@@ -194,6 +205,10 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         },
         "The catalogue isn't read by SQL statements, which this test counts.": {
             "cache.tests.CreateCacheTableForDBCacheTests.test_createcachetable_observes_database_router",
+        },
+        "A cursor gives naive UTC, whatever the connection's time zone.": {
+            "timezones.tests.NewDatabaseTests.test_cursor_execute_returns_aware_datetime",
+            "timezones.tests.NewDatabaseTests.test_cursor_explicit_time_zone",
         },
         "What an execute wrapper made of a statement isn't known afterwards.": {
             "backends.base.test_base.ExecuteWrapperTests.test_wrapper_debug",

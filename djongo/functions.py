@@ -4,9 +4,9 @@ Most are what Django already does for PostgreSQL; the rest are below, one functi
 """
 
 from django.core.exceptions import FieldError
-from django.db.models import TextField
+from django.db.models import DurationField, TextField
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
-from django.db.models.functions import Cast, ConcatPair, JSONObject, Now, StrIndex
+from django.db.models.functions import Cast, ConcatPair, Extract, JSONObject, Now, StrIndex
 from django.db.models.lookups import IExact, PatternLookup, PostgresOperatorLookup
 
 from .operations import TEXT_FIELDS
@@ -20,6 +20,7 @@ except ImportError:  # Django < 5.2
 def register():
     for expression in (ConcatPair, HasKeyLookup, KeyTransform, PostgresOperatorLookup):
         expression.as_djongo = as_postgresql
+    Extract.as_djongo = extract
     IExact.as_djongo = iexact
     PatternLookup.as_djongo = pattern
     JSONObject.as_djongo = json_object
@@ -32,6 +33,22 @@ def register():
 def as_postgresql(self, compiler, connection, **extra_context):
     # Looked up on the instance, so that subclasses (HasKeyLookup of PostgresOperatorLookup) give their own.
     return self.as_postgresql(compiler, connection, **extra_context)
+
+
+# Extracted from a duration: seconds of the part, and of the part that it is counted in.
+DURATION_PARTS = {"day": (86400, None), "hour": (3600, 86400), "minute": (60, 3600), "second": (1, 60)}
+
+
+def extract(self, compiler, connection):
+    """Of a duration: the parts that the timedelta has, where days may be negative and hours, minutes and seconds are not."""
+    if not isinstance(self.lhs.output_field, DurationField) or self.tzinfo is not None or self.lookup_name not in DURATION_PARTS:
+        return self.as_sql(compiler, connection)
+    part, whole = DURATION_PARTS[self.lookup_name]
+    sql, params = compiler.compile(self.lhs)
+    count = f"FLOOR(EXTRACT(EPOCH FROM {sql}) / {part})"
+    if whole:
+        count += f" - FLOOR(EXTRACT(EPOCH FROM {sql}) / {whole}) * {whole // part}"
+    return f"CAST({count} AS integer)", (*params, *params) if whole else params
 
 
 def iexact(self, compiler, connection):
