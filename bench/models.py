@@ -1,9 +1,10 @@
-"""The models of the benchmark: books of authors and publishers, with tags. Keys are integers on both backends, so that the rows are the same."""
+"""The models of the benchmark: books of authors and publishers, with tags. Keys are integers on both backends, so that the rows are the same, and the column
+is called _id, so that both have it as the document's key (else django-mongodb-backend makes a field of its own with an index that reads don't use)."""
 from django.db import models
 
 
 class Author(models.Model):
-    id = models.IntegerField(primary_key=True)
+    id = models.IntegerField(primary_key=True, db_column="_id")
     name = models.CharField(max_length=50, db_index=True)
     country = models.CharField(max_length=2)
 
@@ -12,7 +13,7 @@ class Author(models.Model):
 
 
 class Publisher(models.Model):
-    id = models.IntegerField(primary_key=True)
+    id = models.IntegerField(primary_key=True, db_column="_id")
     name = models.CharField(max_length=50)
 
     class Meta:
@@ -20,7 +21,7 @@ class Publisher(models.Model):
 
 
 class Tag(models.Model):
-    id = models.IntegerField(primary_key=True)
+    id = models.IntegerField(primary_key=True, db_column="_id")
     name = models.CharField(max_length=20, db_index=True)
 
     class Meta:
@@ -28,7 +29,7 @@ class Tag(models.Model):
 
 
 class Book(models.Model):
-    id = models.IntegerField(primary_key=True)
+    id = models.IntegerField(primary_key=True, db_column="_id")
     title = models.CharField(max_length=80)
     pages = models.IntegerField(db_index=True)
     author = models.ForeignKey(Author, models.CASCADE)
@@ -40,7 +41,7 @@ class Book(models.Model):
 
 
 class BookTag(models.Model):
-    id = models.IntegerField(primary_key=True)
+    id = models.IntegerField(primary_key=True, db_column="_id")
     book = models.ForeignKey(Book, models.CASCADE)
     tag = models.ForeignKey(Tag, models.CASCADE)
 

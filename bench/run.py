@@ -141,7 +141,7 @@ def measurements(uri):
 
     raw = _sqm.connect(uri, "djongo_bench", autocommit=True)
     cursor = raw.cursor()
-    sql = 'SELECT "id", "title", "pages", "author_id", "publisher_id" FROM "bench_book" WHERE "id" = %s'
+    sql = 'SELECT "_id", "title", "pages", "author_id", "publisher_id" FROM "bench_book" WHERE "_id" = %s'
 
     def one(rng):
         cursor.execute(sql, (rng.randint(1, BOOKS),))

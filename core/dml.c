@@ -11,7 +11,7 @@
  * before the statement, as in PostgreSQL, and a failing expression leaves nothing behind.
  * Everything is read before the first write, so a statement never meets its own rows.
  * Stored generated columns and the CHECKs that MongoDB can't decide are computed here, row by row (dml_derive); the others are the collection's validator.
- * Not here: foreign keys. */
+ * Foreign keys are checked when the transaction ends (foreign.h): here only where that is the end of the statement. */
 #include "dml_internal.h"
 
 #include <stdlib.h>
@@ -82,12 +82,24 @@ void writes_clear(Writes *w) {
 
 /* ---- one statement, one transaction ---- */
 
+void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
+    if (!d->x->foreign) return;
+    for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], &row[removed ? keys->at[i].parent_column : keys->at[i].child_column], removed);
+}
+
+static bool ends_here(const Dml *d) { return d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
+
+bool dml_satisfied(Dml *d, bool *satisfied) {
+    *satisfied = true;
+    return !ends_here(d) || foreign_ask(d->x->foreign, d->x->server, satisfied, d->x->error);
+}
+
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
     Exec *x = d->x;
     for (;;) {
         bool retry = false;
         if (!server_statement_begin(x->server, x->error)) return false;
-        bool ok = attempt(d, context);
+        bool ok = attempt(d, context) && (!ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
         exec_forget(x);         /* its cursors and its view end with the transaction */
         if (server_statement_end(x->server, ok, &retry, x->error)) return true;
         if (!retry) return false;
@@ -381,6 +393,7 @@ bool dml_run(Exec *x, const Catalog *catalog, Dml **out, sqm_error_t *error) {
     d->has_returning = r->insert ? r->insert->has_returning : r->modify->has_returning;
     exec_eval_init(x, &d->ev, NEW_ARRAY(&x->arena, Value, d->row->n_slots + 1), NULL, &d->scratch);
     bool ok = server_check(x->server, x->error) && (r->insert ? dml_insert(d, r->insert) : dml_modify(d, r->modify, x->plan->modify));
+    if (x->foreign && !server_in_transaction(x->server)) foreign_clear(x->foreign);
     if (ok) keep_returned(d);
     rows_free(&d->returned);
     arena_free(&d->scratch);

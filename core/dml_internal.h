@@ -5,6 +5,7 @@
 #define SQM_DML_INTERNAL_H
 
 #include "dml.h"
+#include "foreign.h"
 #include "node.h"
 #include "schema.h"
 
@@ -24,6 +25,10 @@ struct Dml {
 
 /* Runs `attempt` in one transaction, again and again while it meets write conflicts that may be waited for. It finds affected 0 and no RETURNING rows. */
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context);
+/* Notes what foreign keys have to do with a row: its own values in them, or (`removed`) that it goes or changes. */
+void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed);
+/* May a single write go without a transaction around it, as far as foreign keys are concerned? Asks for the parents. */
+bool dml_satisfied(Dml *d, bool *satisfied);
 /* Adds the RETURNING row of a written row. Nothing without RETURNING. */
 bool dml_return(Dml *d, const Value *row);
 /* Puts a row into the slots that relation `rel` of the row block has. */

@@ -63,10 +63,25 @@ static bool attempt_command(Dml *d, void *context) {
     return ok;
 }
 
+/* Values of an UPDATE's foreign keys: constants here (plan_modify). */
+static bool note_constants(Dml *d, const ModifyQuery *m) {
+    Value *row = m->foreign.n ? NEW_ARRAY(&d->scratch, Value, m->table->columns.n + 1) : NULL, v;
+    for (int i = 0; i < m->foreign.n; i++)
+        for (int k = 0; k < m->set.n; k++) {
+            const Assign *a = &m->set.at[k];
+            if (a->column == m->foreign.at[i].child_column && !(eval(&d->ev, a->value, &v) && dml_assign(d, a->column, &v, a->value, &row[a->column]))) return false;
+        }
+    if (m->foreign.n) dml_note(d, &m->foreign, row, false);
+    return true;
+}
+
 static bool run_command(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
     Command c = {m, p, one_row_at_most(m, &p->match)};
+    bool satisfied;
+    if (!note_constants(d, m)) return false;
     bool alone = d->x->plan->n_reads == 0 && (c.one || server_in_transaction(d->x->server));
-    return alone ? attempt_command(d, &c) : dml_transaction(d, attempt_command, &c);
+    if (alone && !dml_satisfied(d, &satisfied)) return false;
+    return alone && satisfied ? attempt_command(d, &c) : dml_transaction(d, attempt_command, &c);
 }
 
 /* ---- row by row ---- */
@@ -148,6 +163,15 @@ static bool read_documents(Modify *o) {
     return ok;
 }
 
+/* dml_note() for a row of which only the new values are known. */
+static void note_assigned(Modify *o, const Value *values, int n) {
+    if (!o->m->foreign.n) return;
+    Value *row = NEW_ARRAY(&o->d->scratch, Value, o->m->table->columns.n + 1);
+    for (int k = 0; k < n; k++) row[o->columns[k]] = values[k];
+    dml_note(o->d, &o->m->foreign, row, false);
+    arena_clear(&o->d->scratch);
+}
+
 static bool change_rows(Modify *o) {
     Dml *d = o->d;
     int n_set = o->m->set.n;
@@ -162,14 +186,17 @@ static bool change_rows(Modify *o) {
             if (bson_init_static(&document, raw->u.bytes, raw->len)) stored = &document;
         }
         if (!o->m->whole_rows) {
+            note_assigned(o, row, n_set);
             if (!changes_add(&o->changes, id, stored, o->columns, row, n_set)) return false;
             continue;
         }
         Value *whole = row + n_set + 1;
         arena_clear(&d->scratch);
+        dml_note(d, &o->m->referring, whole, true);
         for (int k = 0; k < n_set; k++) whole[o->columns[k]] = o->values[k] = row[k];
         if (!dml_derive(d, whole, &o->m->generated, &o->m->checks)) return false;
         for (int k = n_set; k < n_set + o->m->generated.n; k++) o->values[k] = whole[o->columns[k]];
+        dml_note(d, &o->m->foreign, whole, false);
         if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !dml_return(d, whole)) return false;
     }
     return changes_send(&o->changes, &d->affected);
@@ -185,6 +212,7 @@ static bool delete_rows(Modify *o) {
         for (; i < o->rows.n && n < IDS_AT_ONCE && ok; i++) {
             ids[n++] = &o->rows.at[i][0];
             arena_clear(&d->scratch);
+            dml_note(d, &o->m->referring, &o->rows.at[i][1], true);
             ok = dml_return(d, &o->rows.at[i][1]);
         }
         bson_reinit(item);

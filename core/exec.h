@@ -18,6 +18,7 @@ typedef struct Exec {
     bool view_open;             /* that has been done (view stays NULL on a standalone server) */
     const StatementPlan *plan;
     const Catalog *catalog;     /* as of the start; set by the caller, may be NULL */
+    struct Foreign *foreign;    /* the connection's, for writes; set by the caller, NULL: foreign keys aren't checked */
     const Value *params;
     int n_params;
     Arena arena;                /* lives as long as the execution */

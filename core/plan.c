@@ -881,6 +881,9 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
             command = command && type_is_integer(to) && to.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel);
         }
     }
+    for (int i = 0; i < m->foreign.n && command; i++)       /* their values must be known here */
+        for (int k = 0; k < m->set.n; k++)
+            if (m->set.at[k].column == m->foreign.at[i].child_column) command = command && expr_is_constant(m->set.at[k].value) && !has_sublink(m->set.at[k].value);
     if (!command) return mp;
     mp->method = MODIFY_COMMAND;
     mp->match = conditions;

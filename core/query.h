@@ -172,6 +172,9 @@ typedef struct Assign { int column; Expr *value; } Assign;   /* value NULL: DEFA
 typedef VEC(Assign) Assigns;
 typedef struct RowCheck { const Constraint *constraint; Expr *condition; } RowCheck;
 typedef VEC(RowCheck) RowChecks;
+/* A foreign key of one column between declared tables: the kind that is checked. */
+typedef struct ForeignKey { const Constraint *constraint; const Table *child, *parent; int child_column, parent_column; } ForeignKey;
+typedef VEC(ForeignKey) ForeignKeys;
 
 /* INSERT: rows of `source` (its visible targets line up with `columns`) go to the table. */
 typedef struct InsertQuery {
@@ -181,6 +184,8 @@ typedef struct InsertQuery {
     Exprs defaults;                     /* per table column, NULL: none; evaluated in `row` */
     Assigns generated;                  /* stored generated columns, over `row` */
     RowChecks checks;                   /* CHECKs that the server can't decide, over `row` */
+    ForeignKeys foreign;                /* of the table */
+    ForeignKeys set_foreign, set_referring;   /* of it, and to it, by columns that ON CONFLICT sets */
     bool on_conflict, do_nothing;
     const Index *conflict_index;        /* NULL with do_nothing: any; the primary key has an Index entry too */
     VEC(Assign) conflict_set;           /* over `row` (rel 0 the stored row, rel 1 excluded) */
@@ -197,6 +202,7 @@ typedef struct ModifyQuery {
     VEC(Assign) set;                    /* UPDATE: in the order of rows' first targets; values over rows' frame */
     Assigns generated;                  /* stored generated columns to recompute, over `row`; those that follow from constants alone are in `set` */
     RowChecks checks;                   /* as INSERT's, those that the change may violate */
+    ForeignKeys foreign, referring;     /* keys of the columns that change; keys of other tables (or this one) to such columns, or to any (DELETE) */
     Query *row;                         /* block of one relation for RETURNING: the row after UPDATE, before DELETE (rel 0 = table) */
     bool has_returning, whole_rows;
 } ModifyQuery;

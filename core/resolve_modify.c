@@ -103,6 +103,38 @@ static void add_checks(Resolver *r, const Table *t, Query *row, const bool *colu
     }
 }
 
+static bool same_keys(Type a, Type b) {
+    if (type_is_integer(a)) return type_is_integer(b);
+    if (a.tag == TYPE_TEXT || a.tag == TYPE_VARCHAR) return b.tag == TYPE_TEXT || b.tag == TYPE_VARCHAR;
+    return a.tag == b.tag && (a.tag == TYPE_UUID || a.tag == TYPE_OBJECTID || a.tag == TYPE_NUMERIC || a.tag == TYPE_DATE);
+}
+
+/* False: a key that isn't checked. */
+static bool make_foreign(Resolver *r, const Table *child, const Constraint *c, ForeignKey *out) {
+    if (c->kind != TABLE_FOREIGN_KEY || c->columns.n != 1 || c->references_columns.n != 1 || !child->declared || child->legacy) return false;
+    const Table *parent = catalog_find_table(r->catalog, c->references);
+    if (!parent || !parent->declared || parent->legacy || parent->view_text.n) return false;
+    *out = (ForeignKey){c, child, parent, c->columns.at[0], table_find_column(parent, c->references_columns.at[0])};
+    return out->parent_column >= 0 && same_keys(child->columns.at[out->child_column].type, parent->columns.at[out->parent_column].type);
+}
+
+/* Keys of `t`, and keys that refer to it, by one of `columns` (NULL: any). */
+static void add_foreign(Resolver *r, const Table *t, const bool *columns, ForeignKeys *out) {
+    ForeignKey key;
+    for (int i = 0; i < t->constraints.n; i++)
+        if (make_foreign(r, t, &t->constraints.at[i], &key) && (!columns || columns[key.child_column])) vec_push(r->cc->arena, out, key);
+}
+
+static void add_referring(Resolver *r, const Table *t, const bool *columns, ForeignKeys *out) {
+    ForeignKey key;
+    for (int k = 0; k < r->catalog->tables.n; k++) {
+        const Table *child = r->catalog->tables.at[k];
+        for (int i = 0; i < child->constraints.n; i++)
+            if (str_eq(child->constraints.at[i].references, t->name) && make_foreign(r, child, &child->constraints.at[i], &key) && (!columns || columns[key.parent_column]))
+                vec_push(r->cc->arena, out, key);
+    }
+}
+
 static Walk find_sublink(Expr *e, void *context) {
     (void)context;
     return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
@@ -153,6 +185,8 @@ static void complete_update(Resolver *r, ModifyQuery *m) {
     for (int i = n_set; i < m->set.n; i++) changed[m->set.at[i].column] = true;
     for (int i = 0; i < m->generated.n; i++) changed[m->generated.at[i].column] = true;
     add_checks(r, t, m->row, changed, &m->checks);
+    add_foreign(r, t, changed, &m->foreign);
+    add_referring(r, t, changed, &m->referring);
 }
 
 static Expr *default_marker(Resolver *r, Pos pos) {
@@ -288,6 +322,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
     for (int c = 0; c < t->columns.n; c++)
         if (t->columns.at[c].generated_text.n && !table_column_is_virtual(t, c)) add_generated(r, t, ins->row, c, &ins->generated);
     add_checks(r, t, ins->row, NULL, &ins->checks);
+    add_foreign(r, t, NULL, &ins->foreign);
     ins->on_conflict = s->on_conflict;
     ins->do_nothing = s->do_nothing;
     if (!s->on_conflict) return;
@@ -316,6 +351,13 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
         Assign assign = {c, value};
         vec_push(r->cc->arena, &ins->conflict_set, assign);
     }
+    bool *changed = NEW_ARRAY(r->cc->arena, bool, t->columns.n + 1);
+    for (int i = 0; i < ins->conflict_set.n; i++) changed[ins->conflict_set.at[i].column] = true;
+    for (int i = 0; i < ins->generated.n; i++) changed[ins->generated.at[i].column] = true;
+    if (!ins->do_nothing) {
+        add_foreign(r, t, changed, &ins->set_foreign);
+        add_referring(r, t, changed, &ins->set_referring);
+    }
     if (s->conflict_where) {
         excluded->hidden_names = true;
         vec_push(r->cc->arena, &both.visible, excluded);
@@ -333,7 +375,7 @@ static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstEx
     }
     Target id = {.expr = var_new(r->cc->arena, q, rel, rel_id_column(r->cc->arena, rel)), .name = STR("_id"), .slot = -1};
     vec_push(r->cc->arena, &q->targets, id);
-    m->whole_rows = m->has_returning || m->generated.n || m->checks.n;
+    m->whole_rows = m->has_returning || m->generated.n || m->checks.n || m->referring.n;
     for (int c = 0; c < m->table->columns.n && m->whole_rows; c++) {
         const Column *column = &m->table->columns.at[c];
         Expr *e = table_column_is_virtual(m->table, c) ? expr_const(r, sqm_null(), column->type, NO_POS) : var_new(r->cc->arena, q, rel, c);
@@ -393,6 +435,7 @@ void resolve_delete(Resolver *r, const AstDelete *s) {
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "DELETE"};
     resolve_with(r, &scope, s->with.at, s->with.n, false);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->using_);
+    add_referring(r, m->table, NULL, &m->referring);
     m->row = row_block(r, m->table, s->alias, s->returning.at, s->returning.n, &m->has_returning);
     finish_modify(r, &scope, m, s->where);
 }

@@ -1,6 +1,6 @@
 /* shell.c - the sqm program: SQL at a prompt, every stage of the compiler as text, and the golden tests.
  *
- *     sqm URI [-d DATABASE] [-c SQL] [-f FILE]                                   a prompt, or one text, or a file
+ *     sqm URI [-d DATABASE] [-c SQL] [-f FILE]                                   a prompt, or one text, or a file; URI may come in SQM_URI instead
  *     sqm --ast|--query|--plan|--passes|--mql [--schema FILE.sql] [SQL]          no server: what the compiler makes of SQL (or of standard input)
  *     sqm --golden FILE... [--rewrite]                                           checks (or rewrites) golden files
  *
@@ -753,8 +753,7 @@ static int connect_main(const char *uri, const char *database, const char *sql, 
 
 int main(int argc, char **argv) {
     setlocale(LC_CTYPE, "");
-    if (argc < 2) return usage();
-    if (strcmp(argv[1], "--golden") == 0) return argc > 2 ? golden_main(argv + 2, argc - 2) : usage();
+    if (argc > 1 && strcmp(argv[1], "--golden") == 0) return argc > 2 ? golden_main(argv + 2, argc - 2) : usage();
     int stage = NO_STAGE;
     const char *uri = NULL, *schema = NULL, *database = NULL, *sql = NULL, *file = NULL, *words = NULL;
     for (int i = 1; i < argc; i++) {
@@ -770,5 +769,7 @@ int main(int argc, char **argv) {
         else return usage();
     }
     if (stage != NO_STAGE) return uri || database || file ? usage() : dump_main(stage, schema, words ? words : sql);
+    /* A command line is there for all to read; where the URI holds a password it comes this way. */
+    if (!uri) uri = getenv("SQM_URI");
     return uri && !schema ? connect_main(uri, database, sql, file) : usage();
 }

@@ -13,6 +13,7 @@
 #include "dml.h"
 #include "exec.h"
 #include "explain.h"
+#include "foreign.h"
 #include "json.h"
 #include "resolve.h"
 #include "schema.h"
@@ -40,6 +41,7 @@ typedef struct Prepared {
 struct sqm_connection {
     Server *server;                 /* NULL offline */
     Catalog *catalog;
+    Foreign *foreign;               /* NULL: nothing is checked (offline, or no transactions) */
     sqm_options_t options;
     char *database;
     struct timespec checked;
@@ -271,6 +273,7 @@ bool sqm_open(const char *uri, const char *database, const sqm_options_t *option
     } else {
         ok = server_open(uri, db->database, &db->options, &db->server, error);
         ok = ok && load_catalogue(db, error);
+        if (ok && server_has_transactions(db->server)) db->foreign = foreign_new();
     }
     db->options.app_name = NULL;   /* the caller's memory */
     if (!ok) {
@@ -285,6 +288,7 @@ void sqm_close(sqm_connection_t *db) {
     if (!db) return;
     cache_clear(db);
     if (db->server) server_close(db->server);
+    foreign_free(db->foreign);
     catalog_release(db->catalog);
     free(db->database);
     free(db);
@@ -306,14 +310,31 @@ bool sqm_begin(sqm_connection_t *db, sqm_error_t *error) {
     return !db->server || server_begin(db->server, error);
 }
 
+/* What foreign keys say of the transaction is asked last. A failed one only has to end. */
+static bool commit(sqm_connection_t *db, sqm_error_t *error) {
+    bool ok = true, satisfied;
+    if (!db->server) return true;
+    if (db->foreign && foreign_any(db->foreign) && server_in_transaction(db->server) && server_check(db->server, NULL))
+        ok = foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
+    if (db->foreign) foreign_clear(db->foreign);
+    if (ok) return server_commit(db->server, error);
+    server_rollback(db->server, NULL);
+    return false;
+}
+
+static bool rollback(sqm_connection_t *db, sqm_error_t *error) {
+    if (db->foreign) foreign_clear(db->foreign);
+    return !db->server || server_rollback(db->server, error);
+}
+
 bool sqm_commit(sqm_connection_t *db, sqm_error_t *error) {
     error_clear(error);
-    return !db->server || server_commit(db->server, error);
+    return commit(db, error);
 }
 
 bool sqm_rollback(sqm_connection_t *db, sqm_error_t *error) {
     error_clear(error);
-    return !db->server || server_rollback(db->server, error);
+    return rollback(db, error);
 }
 
 void sqm_free(void *memory) { free(memory); }
@@ -515,6 +536,7 @@ static bool promises_hold(const sqm_statement_t *st) {
 static void start_exec(sqm_statement_t *st, sqm_error_t *error) {
     exec_init(&st->x, st->db->server, st->p->plan, st->params, st->p->resolved->n_parameters, (size_t)st->db->options.work_mem, error);
     st->x.catalog = st->db->catalog;
+    st->x.foreign = st->db->foreign;
     st->executing = true;
 }
 
@@ -672,8 +694,8 @@ static bool start(sqm_statement_t *st, sqm_error_t *error) {
         if (!db->server) return true;
         if (stmt->text.n && !server_in_transaction(db->server) && !server_set_isolation(db->server, stmt->text, error)) return false;
         return server_begin(db->server, error);
-    case STMT_COMMIT: st->state = ENDED; return !db->server || server_commit(db->server, error);
-    case STMT_ROLLBACK: st->state = ENDED; return !db->server || server_rollback(db->server, error);
+    case STMT_COMMIT: st->state = ENDED; return commit(db, error);
+    case STMT_ROLLBACK: st->state = ENDED; return rollback(db, error);
     case STMT_SAVEPOINT: st->state = ENDED; return !db->server || server_savepoint(db->server, stmt->name, error);
     case STMT_RELEASE: st->state = ENDED; return !db->server || server_release(db->server, stmt->name, error);
     case STMT_ROLLBACK_TO: st->state = ENDED; return !db->server || server_rollback_to(db->server, stmt->name, error);

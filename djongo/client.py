@@ -14,6 +14,7 @@ class DatabaseClient(BaseDatabaseClient):
 
     @classmethod
     def _arguments(cls, given, parameters):
+        parameters = ["-d", given.database, *parameters]
         if "@" in given.uri:
             # Other users of the machine can read a command line, not an environment.
             return [cls.executable_name, *parameters], {"SQM_URI": given.uri}

@@ -195,10 +195,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "timezones.tests.NewDatabaseTests.test_aware_datetime_in_local_timezone_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_naive_datetime_with_microsecond",
         },
-        "Foreign keys aren't checked when a row is written, only by check_constraints().": {
-            "model_fields.test_uuid.TestAsPrimaryKeyTransactionTests.test_unsaved_fk",
-            "schema.tests.SchemaTests.test_fk",
-        },
         "An index on expressions that are plain columns is made, other ones aren't.": {
             "schema.tests.SchemaTests.test_func_index_unsupported",
             "schema.tests.SchemaTests.test_func_unique_constraint_unsupported",

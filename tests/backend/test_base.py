@@ -232,11 +232,11 @@ def test_shell(make_connection, monkeypatch):
     from djongo.client import DatabaseClient
 
     assert DatabaseClient.settings_to_cmd_args_env({"NAME": "x", "HOST": "db"}, ["-c", "SELECT 1"]) == (
-        ["sqm", "mongodb://db/x?appName=djongo", "-c", "SELECT 1"],
+        ["sqm", "mongodb://db/x?appName=djongo", "-d", "x", "-c", "SELECT 1"],
         None,
     )
     args, env = DatabaseClient.settings_to_cmd_args_env({"NAME": "x", "HOST": "db", "USER": "u", "PASSWORD": "pw"}, [])
-    assert args == ["sqm"] and env["SQM_URI"].startswith("mongodb://u:pw@db/x")
+    assert args == ["sqm", "-d", "x"] and env["SQM_URI"].startswith("mongodb://u:pw@db/x")
 
 
 def test_test_databases(make_connection, monkeypatch):

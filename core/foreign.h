@@ -1,0 +1,21 @@
+/* foreign.h - foreign keys: what a transaction wrote that one of them speaks of, and whether it still holds when the transaction ends. */
+#ifndef SQM_FOREIGN_H
+#define SQM_FOREIGN_H
+
+#include "query.h"
+#include "server.h"
+
+typedef struct Foreign Foreign;             /* one per connection: values noted and not yet checked */
+
+Foreign *foreign_new(void);
+void foreign_free(Foreign *f);              /* NULL is fine */
+void foreign_clear(Foreign *f);
+bool foreign_any(const Foreign *f);
+/* A row of the child now has `value` in the key's column, or (`removed`) a row of the parent with that value went or changed. NULLs are ignored. */
+void foreign_note(Foreign *f, const ForeignKey *key, const Value *value, bool removed);
+/* Asks once, outside of every transaction, for the parents of what was written, and forgets the keys whose parents are all there. *satisfied: nothing is left. */
+bool foreign_ask(Foreign *f, Server *s, bool *satisfied, sqm_error_t *error);
+/* Checks what is left, in the open (or the statement's) transaction. FOREIGN_KEY_VIOLATION for the first value that isn't all right. */
+bool foreign_check(Foreign *f, Server *s, sqm_error_t *error);
+
+#endif
