@@ -8,7 +8,7 @@
  *     -> column.not_null = true (and a unique index over pages loses its bound in the partial filter)
  *
  * A single-column primary key lies in _id. Giving a table another key, or its key another type, writes all rows to a new collection (STEP_COPY).
- * FOREIGN KEY constraints are recorded, not enforced. Statements are not transactional: each step can be repeated, the catalogue is published last. */
+ * FOREIGN KEY constraints are recorded, rows that are there aren't looked at; foreign.h checks those that are written. Statements are not transactional: each step can be repeated, the catalogue is published last. */
 #include "ddl_internal.h"
 
 #include <stdlib.h>

@@ -572,6 +572,7 @@ array_bound ::= LBRACKET INTEGER RBRACKET.
 type_name(A) ::= ID(N) modifiers_opt(M). { A = parse_type(p, N.at, N.text, &M); }
 type_name(A) ::= ID(N) modifiers_opt(M) WITH TIME ZONE. { A = parse_type(p, N.at, arena_printf(p->arena, STR_FMT " with time zone", STR_ARG(N.text)), &M); }
 type_name(A) ::= ID(N) modifiers_opt(M) WITHOUT TIME ZONE. { A = parse_type(p, N.at, N.text, &M); }
+type_name(A) ::= ARRAY(N). { A = parse_type(p, N.at, STR("array"), &NO_EXPRS); }
 type_name(A) ::= DOUBLE(N) PRECISION. { A = parse_type(p, N.at, STR("double precision"), &NO_EXPRS); }
 type_name(A) ::= CHARACTER(N) VARYING modifiers_opt(M). { A = parse_type(p, N.at, STR("varchar"), &M); }
 modifiers_opt(A) ::= . { A = NO_EXPRS; }

@@ -195,7 +195,8 @@ typedef struct InsertQuery {
 } InsertQuery;
 
 /* UPDATE and DELETE: `rows` selects the target rows (rel 0 of it is the target table). Its targets: the new value of each assignment (UPDATE), then the
- * row's _id, then, when something is to be said about the whole row (whole_rows), every column of the table in order (a virtual one as NULL). */
+ * row's _id, then, when something is to be said about the whole row (whole_rows), every column of the table in order (NULL for those that
+ * nobody asks for, and for virtual ones). */
 typedef struct ModifyQuery {
     const Table *table;
     Query *rows;

@@ -378,7 +378,10 @@ static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstEx
     m->whole_rows = m->has_returning || m->generated.n || m->checks.n || m->referring.n;
     for (int c = 0; c < m->table->columns.n && m->whole_rows; c++) {
         const Column *column = &m->table->columns.at[c];
-        Expr *e = table_column_is_virtual(m->table, c) ? expr_const(r, sqm_null(), column->type, NO_POS) : var_new(r->cc->arena, q, rel, c);
+        bool needed = m->has_returning || m->generated.n || m->checks.n;
+        for (int i = 0; i < m->referring.n; i++) needed |= m->referring.at[i].parent_column == c;
+        needed = needed && !table_column_is_virtual(m->table, c);
+        Expr *e = needed ? var_new(r->cc->arena, q, rel, c) : expr_const(r, sqm_null(), column->type, NO_POS);
         Target t = {.expr = e, .name = column->name, .slot = -1};
         vec_push(r->cc->arena, &q->targets, t);
     }

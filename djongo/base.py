@@ -189,8 +189,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def check_constraints(self, table_names=None):
         """Raise IntegrityError for the first row that refers to a row which isn't there.
 
-        Foreign keys are recorded in the catalogue; this is where they are checked: of the given tables (after loaddata), else inside
-        atomic() of the tables written in it (at the end of each TestCase test), else of all tables.
+        COMMIT checks what the transaction wrote. This asks earlier, or about rows that were there before: of the given tables (after loaddata),
+        else inside atomic() of the tables written in it (at the end of each TestCase test), else of all tables.
         """
         quote = self.ops.quote_name
         with self.cursor() as cursor:

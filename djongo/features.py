@@ -76,8 +76,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
 
     # --- constraints and transactions
     closed_cursor_error_class = InterfaceError
-    # Foreign keys are declared and introspected; DatabaseWrapper.check_constraints() checks them, when asked: as if all of them were
-    # deferred. Nothing needs to be set to NULL before a delete.
+    # The core checks them when the transaction ends, as if all were deferred; DatabaseWrapper.check_constraints() does when asked.
     supports_foreign_keys = True
     can_defer_constraint_checks = True
     can_release_savepoints = True

@@ -170,6 +170,22 @@ class Transactions(TransactionTestCase):
         self.assertEqual(done, ["kept"])
         self.assertEqual([author.name for author in Author.objects.all()], ["kept"])
 
+    def test_foreign_keys_are_checked_when_the_transaction_ends(self):
+        with self.assertRaisesMessage(IntegrityError, "violates foreign key constraint"):
+            Book.objects.create(title="x", author_id=77)
+        with transaction.atomic():
+            book = Book.objects.create(title="x", author_id=77)
+            Author.objects.create(pk=77, name="late")
+        book.author_id = 78
+        with self.assertRaisesMessage(IntegrityError, '=(78) is not present in table "app_author"'):
+            book.save()
+        with self.assertRaisesMessage(IntegrityError, "key (id)=(77) is still referenced"):
+            with transaction.atomic():
+                Author.objects.filter(pk=77)._raw_delete("default")
+        self.assertEqual(list(Book.objects.values_list("author__name", flat=True)), ["late"])
+        Author.objects.get(pk=77).delete()
+        self.assertFalse(Book.objects.exists())
+
     def test_fixtures_advance_the_sequence(self):
         Author.objects.create(pk=1000, name="a")
         call_command("sqlsequencereset", "app", stdout=(out := io.StringIO()), no_color=True)
