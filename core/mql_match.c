@@ -31,16 +31,21 @@ static bool plain_column(const Expr *e, const Rel *rel) {
     return scalar(e->type);
 }
 
-static bool is_parameter_in(const Expr *e, int *parameter) {
+/* What a dump can't know: a parameter's number, or with these added an outer row's slot and a subquery's number. */
+enum { OUTER_SLOT = 1 << 24, SUBQUERY = 1 << 25 };
+
+static bool find_unbound(const Expr *e, int *parameter) {
     if (e->tag == EXPR_PARAM) { *parameter = e->number; return true; }
+    if (e->tag == EXPR_VAR && e->level > 0) { *parameter = OUTER_SLOT + e->slot; return true; }
+    if (e->tag == EXPR_SUBLINK) { *parameter = SUBQUERY + e->number; return true; }
     for (int i = 0; i < e->args.n; i++)
-        if (is_parameter_in(e->args.at[i], parameter)) return true;
+        if (find_unbound(e->args.at[i], parameter)) return true;
     return false;
 }
 
 bool mql_constant(Emit *em, const Expr *e, Value *out, bool *unbound, int *parameter) {
     *unbound = false;
-    if (em->show && is_parameter_in(e, parameter)) {
+    if (em->show && find_unbound(e, parameter)) {
         *unbound = true;
         *out = sqm_null();
         return true;
@@ -51,7 +56,9 @@ bool mql_constant(Emit *em, const Expr *e, Value *out, bool *unbound, int *param
 void mql_parameter(bson_t *out, const char *key, int parameter) {
     bson_t child;
     bson_append_document_begin(out, key, -1, &child);
-    bson_append_int32(&child, "$parameter", -1, parameter + 1);
+    if (parameter >= SUBQUERY) bson_append_int32(&child, "$subquery", -1, parameter - SUBQUERY);
+    else if (parameter >= OUTER_SLOT) bson_append_int32(&child, "$outer", -1, parameter - OUTER_SLOT);
+    else bson_append_int32(&child, "$parameter", -1, parameter + 1);
     bson_append_document_end(out, &child);
 }
 
