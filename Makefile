@@ -3,7 +3,7 @@ PYTHON3 ?= python3
 PY := .venv/bin/python
 APPS ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-django bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-docs test-django bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 
 test-backend: build  ## the Django backend's own tests
 	@$(PY) tools/run_tests.py backend
+
+test-docs: build  ## the dumps in docs/ are what sqm prints today
+	@$(PY) tools/run_tests.py docs
 
 test-django: build  ## Django's own suite, compared with SQLite; APPS="basic admin_views" for some apps
 	@$(PY) tests/django_suite/run.py --against-sqlite --out .cache/django-suite.json $(APPS)

@@ -22,6 +22,13 @@ typedef VEC(int) Numbers;
 static Str keep(Ddl *d, Str s) { return s.n ? arena_str(&d->next->arena, s.p, s.n) : (Str){0}; }
 #define PUSH(d, v, item) vec_push(&(d)->next->arena, (v), item)
 
+/* A column that promised another order than the one text has here would sort wrongly without a word. */
+static Str known_collation(Ddl *d, Str name, Pos pos) {
+    if (name.n && !collation_is_known(name))
+        fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Text compares by code point, as under COLLATE \"C\".", "collation \"" STR_FMT "\" is not supported", STR_ARG(name));
+    return keep(d, name);
+}
+
 /* ---- tables and their changes ---- */
 
 static Table *exact_table(const Ddl *d, Str name) {
@@ -234,7 +241,7 @@ static Column make_column(Ddl *d, const Table *t, const AstColumnDef *def) {
     if (c.generated_text.n && (c.identity || c.default_text.n)) fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "both default or identity and generation expression specified for column \"" STR_FMT "\"", STR_ARG(c.name));
     if (c.generated_text.n && !c.generated_stored && c.not_null)
         fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, def->pos, "Make it STORED.", "NOT NULL on the virtual generated column \"" STR_FMT "\" is not supported", STR_ARG(c.name));
-    c.collation = keep(d, def->collation);
+    c.collation = known_collation(d, def->collation, def->pos);
     if (c.identity && c.default_text.n) fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "both default and identity specified for column \"" STR_FMT "\"", STR_ARG(c.name));
     Value ignored;
     Expr *expr;
@@ -746,7 +753,7 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     for (int i = 0; i < t->columns.n && !same; i++)
         if (i != column && generated_from(d, t, i, column))
             fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));
-    if (a->collation.n) c->collation = keep(d, a->collation);
+    if (a->collation.n) c->collation = known_collation(d, a->collation, a->pos);
     c->type = type;
     if (c->identity && !type_is_integer(type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "identity column type must be smallint, integer, or bigint");
     if (!a->expr && !c->generated_text.n && old.tag != TYPE_UNKNOWN && !cast_exists(old, type)) {

@@ -496,6 +496,8 @@ static Expr *resolve_window(Resolver *r, Scope *scope, const AstExpr *e) {
 
 static bool name_is(Str name, const char *z) { return str_ieq(name, str_from(z)); }
 
+bool collation_is_known(Str name) { return name_is(name, "C") || name_is(name, "POSIX") || name_is(name, "default") || name_is(name, "ucs_basic"); }
+
 static bool is_set_returning(Str name) {
     static const char *const names[] = {"generate_series", "unnest", "json_array_elements", "jsonb_array_elements", "json_array_elements_text", "jsonb_array_elements_text",
                                         "json_each", "jsonb_each", "json_each_text", "jsonb_each_text", "json_object_keys", "jsonb_object_keys", "regexp_split_to_table"};
@@ -864,7 +866,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
         break;
     }
     case AST_COLLATE:
-        if (!name_is(e->name, "C") && !name_is(e->name, "POSIX") && !name_is(e->name, "default") && !name_is(e->name, "ucs_basic"))
+        if (!collation_is_known(e->name))
             fail_hint(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "Text compares by code point, as under COLLATE \"C\".", "collation \"" STR_FMT "\" is not supported", STR_ARG(e->name));
         out = is_text_or_unknown(r, resolve_expr(r, scope, e->args.at[0]), OP_EQ, e->pos);
         break;

@@ -1,4 +1,4 @@
-"""Random SELECTs over a fixed schema, from a seed: what they ask is nonsense, what they must answer is what PostgreSQL answers.
+"""Random statements over a fixed schema, from a seed: what they ask is nonsense, what they must answer is what PostgreSQL answers.
 
 Rows have NULLs, fields that were never written, duplicates, Unicode, decimals, dates. Every expression is total (no overflow, no division by zero), so that
 an error is a fault; ORDER BY ends in keys and names its NULL order, so that rows can be compared in order.
@@ -206,3 +206,24 @@ class Generator:
         group = f" GROUP BY {', '.join(keys)}" if keys else ""
         having = f" HAVING {rng.choice(['COUNT(*) > 1', 'MAX(' + self.column(scope, 'int') + ') > 2', 'NOT (SUM(' + self.column(scope, 'int') + ') > 5)'])}" if self.chance(0.3) else ""
         return f"SELECT {', '.join(keys + aggregates)} FROM {clause}{where}{group}{having}"
+
+    def modify(self):
+        """An UPDATE, DELETE or INSERT ... SELECT."""
+        rng, table = self.rng, self.rng.choice("abc")
+        scope = [(table, table)]
+        where = f" WHERE {self.predicate(scope, 2)}" if self.chance(0.9) else ""
+        shape = rng.random()
+        if shape < 0.15:
+            return f"DELETE FROM {table} WHERE {self.predicate(scope, 2)} AND {table}.i > 5"
+        if shape < 0.3:
+            names = ["id"] + [name for kind in ("int", "text", "bool", "num", "date") for name in COLUMNS[table][kind] if name != "id"]
+            shift = rng.randint(1, 9) * 1000
+            values = [f"{table}.{name}" for name in names]
+            return f"INSERT INTO {table} ({', '.join(names)}) SELECT {table}.id + {shift}, {', '.join(values[1:])} FROM {table}{where or ' WHERE TRUE'} ON CONFLICT DO NOTHING"
+        sets = []
+        for kind in rng.sample(["int", "text", "bool", "num", "date"], rng.randint(1, 3)):
+            name = rng.choice([name for name in COLUMNS[table][kind] if name != "id"])
+            value = self.scalar(scope, kind, 2) if self.chance(0.7) else constant(rng, kind)
+            value = {"int": f"({value}) % 1000", "text": f"LEFT({value}, 10)", "num": f"({value}) % 1000"}.get(kind, value)
+            sets.append(f"{name} = {value}")
+        return f"UPDATE {table} SET {', '.join(sets)}{where}"
