@@ -5,8 +5,10 @@
  *     Scan book  grouped by author_id: count(*)
  *         { aggregate: "book", pipeline: [ {$group: {_id: {k0: {$ifNull: ["$author_id", null]}}, a0: {$sum: 1}}}, {$project: {_id: 0, k: ["$_id.k0"], a: ["$a0"]}} ], cursor: {} }
  * find whenever match, sort, skip, limit and projection are enough: it is the cheaper command, and the only one that MongoDB plans with its fast path for _id. */
+#include <math.h>
 #include <stdio.h>
 
+#include "decimal.h"
 #include "mql_internal.h"
 
 /* ---- grouping ---- */
@@ -17,6 +19,11 @@ static bool ordered_type(Type t) {
     return type_is_integer(t) || t.tag == TYPE_NUMERIC || type_is_text(t) || type_is_datetime(t) || t.tag == TYPE_INTERVAL || t.tag == TYPE_UUID || t.tag == TYPE_OBJECTID;
 }
 
+static bool may_hold_nan(Type t) { return t.tag == TYPE_FLOAT8 || t.tag == TYPE_NUMERIC; }
+
+/* MIN and MAX over what may hold NaN: greatest in SQL, least in $min and $max. */
+static bool extreme_with_nan(const Expr *e) { return (is_aggregate(e, "min") || is_aggregate(e, "max")) && may_hold_nan(e->args.at[0]->type); }
+
 /* Sums and averages of doubles depend on the order of addition, so only exact types are added up by the server; AVG stays here (its digits are PostgreSQL's). */
 static bool can_aggregate(const Expr *e, const Rel *rel) {
     if (e->distinct || e->order || (e->filter && !(mql_can_express(e->filter, rel)))) return false;
@@ -25,7 +32,7 @@ static bool can_aggregate(const Expr *e, const Rel *rel) {
     Type t = e->args.at[0]->type;
     if (is_aggregate(e, "sum")) return type_is_integer(t) || t.tag == TYPE_INTERVAL || t.tag == TYPE_FLOAT8 || t.tag == TYPE_NUMERIC;
     if (is_aggregate(e, "avg")) return t.tag == TYPE_FLOAT8;
-    if (is_aggregate(e, "min") || is_aggregate(e, "max")) return ordered_type(t);
+    if (is_aggregate(e, "min") || is_aggregate(e, "max")) return ordered_type(t) || may_hold_nan(t);
     return false;
 }
 
@@ -84,6 +91,64 @@ static bool aggregate_value(Emit *em, const Expr *e, bson_t *out, const char *ke
     return ok;
 }
 
+static void append_nan(bson_t *out, const char *key, Type type) {
+    Value nan = sqm_double(NAN);
+    if (type.tag == TYPE_NUMERIC) {
+        Decimal d = decimal_from_double(NAN);
+        nan = (Value){.type = SQM_DECIMAL, .u.decimal = d};
+    }
+    value_append(out, key, -1, &nan, type);
+}
+
+/* {$cond: [{$eq: [value, NaN]}, 1, 0]}, to be counted; or {$cond: [{$eq: [value, NaN]}, null, value]}, the value without NaNs. */
+static bool nan_aside(Emit *em, const Expr *e, bson_t *out, const char *key, bool counted) {
+    bson_t cond, list, equal, pair;
+    bson_append_document_begin(out, key, -1, &cond);
+    bson_append_array_begin(&cond, "$cond", -1, &list);
+    bson_append_document_begin(&list, "0", -1, &equal);
+    bson_append_array_begin(&equal, "$eq", -1, &pair);
+    bool ok = aggregate_value(em, e, &pair, "0", false);
+    append_nan(&pair, "1", TYPE(FLOAT8));
+    bson_append_array_end(&equal, &pair);
+    bson_append_document_end(&list, &equal);
+    if (counted) {
+        bson_append_int32(&list, "1", -1, 1);
+        bson_append_int32(&list, "2", -1, 0);
+    } else {
+        bson_append_null(&list, "1", -1);
+        ok = ok && aggregate_value(em, e, &list, "2", false);
+    }
+    bson_append_array_end(&cond, &list);
+    bson_append_document_end(out, &cond);
+    return ok;
+}
+
+/* MAX: {$cond: [NaNs, NaN, $a]}. MIN: {$ifNull: [$a, {$cond: [NaNs, NaN, null]}]}. */
+static void extreme(const Expr *e, int i, bson_t *out, const char *key) {
+    bool max = is_aggregate(e, "max");
+    char a[32], n[32];
+    bson_t if_null, outer, cond, list;
+    snprintf(a, sizeof a, "$a%d", i);
+    snprintf(n, sizeof n, "$n%d", i);
+    if (!max) {
+        bson_append_document_begin(out, key, -1, &if_null);
+        bson_append_array_begin(&if_null, "$ifNull", -1, &outer);
+        bson_append_utf8(&outer, "0", -1, a, -1);
+    }
+    bson_append_document_begin(max ? out : &outer, max ? key : "1", -1, &cond);
+    bson_append_array_begin(&cond, "$cond", -1, &list);
+    bson_append_utf8(&list, "0", -1, n, -1);
+    append_nan(&list, "1", e->type);
+    if (max) bson_append_utf8(&list, "2", -1, a, -1);
+    else bson_append_null(&list, "2", -1);
+    bson_append_array_end(&cond, &list);
+    bson_append_document_end(max ? out : &outer, &cond);
+    if (!max) {
+        bson_append_array_end(&if_null, &outer);
+        bson_append_document_end(out, &if_null);
+    }
+}
+
 static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage) {
     char key[16], at[24], path[32];
     bson_t s, group, id, acc, null_;
@@ -111,12 +176,13 @@ static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage)
         bool count = is_aggregate(e, "count"), sum = is_aggregate(e, "sum");
         snprintf(at, sizeof at, "a%d", i);
         bson_append_document_begin(&group, at, -1, &acc);
-        ok = aggregate_value(em, e, &acc, count || sum ? "$sum" : is_aggregate(e, "avg") ? "$avg" : is_aggregate(e, "min") ? "$min" : "$max", count);
+        const char *operator = count || sum ? "$sum" : is_aggregate(e, "avg") ? "$avg" : is_aggregate(e, "min") ? "$min" : "$max";
+        ok = extreme_with_nan(e) ? nan_aside(em, e, &acc, operator, false) : aggregate_value(em, e, &acc, operator, count);
         bson_append_document_end(&group, &acc);
-        if (sum && ok) {   /* SUM of nothing is NULL: how many values went in */
+        if ((sum || extreme_with_nan(e)) && ok) {   /* SUM of nothing is NULL: how many values went in; how many NaNs */
             snprintf(at, sizeof at, "n%d", i);
             bson_append_document_begin(&group, at, -1, &acc);
-            ok = aggregate_value(em, e, &acc, "$sum", true);
+            ok = sum ? aggregate_value(em, e, &acc, "$sum", true) : nan_aside(em, e, &acc, "$sum", true);
             bson_append_document_end(&group, &acc);
         }
     }
@@ -154,6 +220,8 @@ static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage)
             bson_append_null(&parts, "2", -1);
             bson_append_array_end(&cond, &parts);
             bson_append_document_end(&list, &cond);
+        } else if (extreme_with_nan(q->aggs.at[i])) {
+            extreme(q->aggs.at[i], i, &list, at);
         } else {
             snprintf(path, sizeof path, "$a%d", i);
             bson_append_utf8(&list, at, -1, path, -1);

@@ -200,6 +200,8 @@ class Generator:
                 lambda: f"MAX({self.scalar(scope, 'date', 1)})", lambda: f"AVG({self.column(scope, 'num')})", lambda: f"COUNT(DISTINCT {self.column(scope, 'int')})",
                 lambda: f"SUM({self.column(scope, 'num')}) FILTER (WHERE {self.predicate(scope, 1)})", lambda: f"BOOL_OR({self.column(scope, 'bool')})",
                 lambda: f"MAX({self.column(scope, 'int')})",
+                lambda: f"{rng.choice(['MIN', 'MAX'])}({self.scalar(scope, 'num', 1)})",
+                lambda: f"MIN({self.column(scope, 'num')}) FILTER (WHERE {self.predicate(scope, 1)})",
             ])()
             for _ in range(rng.randint(1, 3))
         ]

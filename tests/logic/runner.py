@@ -125,7 +125,7 @@ def same(a, b, loose):
 
 def kind(number):
     """SUM(bigint) is a bigint here and numeric in PostgreSQL; else numbers of other types are other answers."""
-    return float if isinstance(number, float) else int if number == int(number) and math.isfinite(number) else decimal.Decimal
+    return float if isinstance(number, float) else int if math.isfinite(number) and number == int(number) else decimal.Decimal
 
 
 def close(a, b):
