@@ -86,6 +86,8 @@ def load():
                 editor.create_model(model)
         for model, rows in tables:
             model.objects.using(alias).bulk_create(rows, batch_size=2000)
+            if (found := model.objects.using(alias).count()) != len(rows):
+                raise SystemExit(f"{connection.vendor}: {len(rows)} rows of {model.__name__} were loaded, {found} are there")
         print(f"loaded {sum(len(rows) for _, rows in tables)} rows into {connection.vendor} in {time.perf_counter() - begun:.1f} s", flush=True)
 
 
@@ -98,7 +100,12 @@ class Measurement:
         self.times = {contender: [] for contender in contenders}
 
     def check(self):
-        answers = {contender: run(random.Random(0)) for contender, run in self.contenders.items()}
+        answers = {}
+        for contender, run in self.contenders.items():
+            try:
+                answers[contender] = run(random.Random(0))
+            except Exception as e:
+                raise SystemExit(f"{self.name}: {contender}: {type(e).__name__}: {e}") from e
         compared = {name: answer for name, answer in answers.items() if not isinstance(answer, Timed)}
         first = next(iter(compared.values()))
         for name, answer in compared.items():
