@@ -1,0 +1,26 @@
+"""ObjectIdFormField: an ObjectId as 24 hexadecimal digits."""
+
+from bson import ObjectId
+from bson.errors import InvalidId
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+
+class ObjectIdFormField(forms.CharField):
+    default_error_messages = {"invalid": _("Enter a valid ObjectId: 24 hexadecimal digits.")}
+
+    def prepare_value(self, value):
+        return str(value) if isinstance(value, ObjectId) else value
+
+    def to_python(self, value):
+        value = super().to_python(value)
+        if value in self.empty_values:
+            return None
+        try:
+            return ObjectId(value)
+        except (InvalidId, TypeError):
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+    def has_changed(self, initial, data):
+        return super().has_changed("" if initial is None else str(initial), data)
