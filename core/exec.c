@@ -620,7 +620,7 @@ static Value row_value(QueryRun *run, Arena *a) {
     if (output->n == 1) return run->ev.frame[output->at[0]];
     Value *items = NEW_ARRAY(a, Value, output->n);
     for (int i = 0; i < output->n; i++) items[i] = run->ev.frame[output->at[i]];
-    return (Value){.type = SQM_TUPLE, .len = (uint32_t)output->n, .u.tuple = items};
+    return (Value){.type = SQM_TUPLE, .flags = VALUE_ROW, .len = (uint32_t)output->n, .u.tuple = items};
 }
 
 /* One step of ANY/ALL: *decided when no further row can change the answer. */
@@ -718,7 +718,7 @@ static bool sublink_values(Eval *ev, const Expr *e, const Value **values, int *n
 static bool scan_set(Eval *ev, const Expr *e, const Value *operand, Value *const *rows, int n, int width, Value *out) {
     bool decided = false;
     for (int i = 0; i < n && !decided; i++) {
-        Value item = width == 1 ? rows[i][0] : (Value){.type = SQM_TUPLE, .len = (uint32_t)width, .u.tuple = rows[i]};
+        Value item = width == 1 ? rows[i][0] : (Value){.type = SQM_TUPLE, .flags = VALUE_ROW, .len = (uint32_t)width, .u.tuple = rows[i]};
         if (!quantify(ev, e, operand, &item, out, &decided)) return false;
     }
     return true;
