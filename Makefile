@@ -3,7 +3,7 @@ PYTHON3 ?= python3
 PY := .venv/bin/python
 APPS ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-docs test-django bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 
 test-backend: build  ## the Django backend's own tests
 	@$(PY) tools/run_tests.py backend
+
+test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
+	@$(PY) tools/run_tests.py plans
 
 test-docs: build  ## the dumps in docs/ are what sqm prints today
 	@$(PY) tools/run_tests.py docs
