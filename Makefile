@@ -5,7 +5,7 @@ APPS ?=
 DJANGO ?= 5
 PYTHON6 ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-docs test-django test-django6 test-django-all bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django test-django6 test-django-all bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,14 +48,16 @@ test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 test-backend: build  ## the Django backend's own tests
 	@$(PY) tools/run_tests.py backend
 
+test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
+	@$(PY) tools/run_tests.py plans
+
 test-docs: build  ## the dumps in docs/ are what sqm prints today
 	@$(PY) tools/run_tests.py docs
 
 test-django: build  ## Django's own suite, compared with SQLite; APPS="basic admin_views" for some apps
 	@$(PY) tests/django_suite/run.py --against-sqlite --out .cache/django-suite.json $(APPS)
 
-test-django6:  ## the same on the newest Django 6 and Python 3.12 or newer (PYTHON6=/path names one)
-	@$(PYTHON3) tools/bootstrap.py test
+test-django6: build  ## the same on the newest Django 6 and Python 3.12 or newer (PYTHON6=/path names one)
 	@$(PYTHON3) tools/bootstrap.py django6 $(PYTHON6)
 	@$(PY) tests/django_suite/all.py --django 6 $(or $(APPS),$(shell grep -v '^#' tests/django_suite/apps.txt))
 

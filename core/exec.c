@@ -102,16 +102,19 @@ static int64_t clock_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+int64_t exec_round_trips(const Exec *x) { return x->server ? server_round_trips(x->server) - (x->stats ? x->stats->probe_trips : 0) : 0; }
+
 int node_next_timed(Node *n) {
     PlanStats *stats = n->stats;
-    int64_t began = clock_ns(), trips = n->x->server ? server_round_trips(n->x->server) : 0;
+    const ExecStats *all = n->x->stats;
+    int64_t began = clock_ns() - all->probe_nanoseconds, trips = exec_round_trips(n->x);
     if (!n->begun) stats->loops++;
     n->begun = true;
     n->stats = NULL;
     int r = node_next(n);
     n->stats = stats;
-    stats->nanoseconds += clock_ns() - began;
-    if (n->x->server) stats->commands += server_round_trips(n->x->server) - trips;
+    stats->nanoseconds += clock_ns() - all->probe_nanoseconds - began;
+    stats->commands += exec_round_trips(n->x) - trips;
     stats->rows += r > 0;
     return r;
 }
@@ -126,6 +129,7 @@ void *node_init(QueryRun *run, const Plan *plan, size_t size, const NodeOps *ops
         if (!n->stats) {
             n->stats = NEW(&run->x->arena, PlanStats);
             n->stats->plan = plan;
+            n->stats->documents = n->stats->keys = -1;
             vec_push(&run->x->arena, &run->x->stats->at, n->stats);
         }
     }
