@@ -6,7 +6,7 @@ limits against hostile posts and the management form are Django's.
 """
 
 from .array import ArrayFormBoundField, ArrayFormField, ArrayFormSet, ArrayFormWidget
-from .embedded import EmbeddedFormBoundField, EmbeddedFormField, EmbeddedFormWidget
+from .embedded import MAX_LEVELS, EmbeddedFormBoundField, EmbeddedFormField, EmbeddedFormWidget
 from .json import JSONFormField, JSONFormWidget
 from .objectid import ObjectIdFormField
 
@@ -14,5 +14,5 @@ NestedFormSet = ArrayFormSet  # djongo 1.3's name
 
 __all__ = [
     "ArrayFormBoundField", "ArrayFormField", "ArrayFormSet", "ArrayFormWidget", "EmbeddedFormBoundField", "EmbeddedFormField", "EmbeddedFormWidget",
-    "JSONFormField", "JSONFormWidget", "NestedFormSet", "ObjectIdFormField",
+    "MAX_LEVELS", "JSONFormField", "JSONFormWidget", "NestedFormSet", "ObjectIdFormField",
 ]  # fmt: skip

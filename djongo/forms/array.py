@@ -10,8 +10,7 @@ from django.forms.formsets import DELETION_FIELD_NAME, ORDERING_FIELD_NAME, Base
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from .embedded import _FIELD_ARGUMENTS, MAX_LEVELS, KindsForm, default_form, document_kwargs, kinds_form, nested_value
-from .json import JSONFormField
+from .embedded import KindsForm, default_form, document_kwargs, kinds_form, nested_value
 from .nested import NestedBoundField, NestedWidget, is_blank
 
 # Rows a form shows and takes for an array without a size of its own; DATA_UPLOAD_MAX_NUMBER_FIELDS limits a post before that.
@@ -108,13 +107,6 @@ class ArrayFormField(forms.Field):
 
     widget = ArrayFormWidget
     default_error_messages = {"invalid": _("Please correct the errors below.")}
-
-    def __new__(cls, model_field=None, *args, level=1, **kwargs):
-        if level > MAX_LEVELS or model_field.base_field is None or isinstance(model_field.base_field, type(model_field)):
-            # Arrays of arrays, of anything, or too deep inside: as text.
-            kwargs = {name: value for name, value in kwargs.items() if name in _FIELD_ARGUMENTS}
-            return JSONFormField(kind=list, **kwargs)
-        return super().__new__(cls)
 
     def __init__(self, model_field, model_form_class=None, model_form_kwargs=None, formfield_callback=None, level=1, **kwargs):
         self.model_field = model_field

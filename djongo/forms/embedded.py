@@ -8,7 +8,6 @@ from django.forms.models import modelform_factory
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from .json import JSONFormField
 from .nested import NestedBoundField, NestedWidget, is_blank
 
 # Containers within containers that get forms of their own; a container that contains itself would never end. What lies deeper is edited as JSON.
@@ -54,12 +53,6 @@ class EmbeddedFormField(forms.Field):
         "incomplete": _("Enter all required fields."),
         "invalid": _("Please correct the errors below."),
     }
-
-    def __new__(cls, model_field=None, *args, level=1, **kwargs):
-        if level > MAX_LEVELS:
-            kwargs = {name: value for name, value in kwargs.items() if name in _FIELD_ARGUMENTS}
-            return JSONFormField(kind=dict, **kwargs)
-        return super().__new__(cls)
 
     def __init__(self, model_field, model_form_class=None, model_form_kwargs=None, formfield_callback=None, level=1, **kwargs):
         self.form_class = model_form_class or (
@@ -109,9 +102,6 @@ class EmbeddedFormField(forms.Field):
         if not self.required and self.nested_is_blank(data):
             return initial not in self.empty_values
         return data.has_changed()
-
-
-_FIELD_ARGUMENTS = {"required", "label", "initial", "help_text", "error_messages", "show_hidden_initial", "validators", "localize", "disabled", "label_suffix"}
 
 
 def document_kwargs(field, document):
@@ -187,9 +177,6 @@ def kinds_form(containers, callback, level):
 
 class _OneKind(EmbeddedFormField):
     """The form of one of several containers. It is required once it is chosen."""
-
-    def __new__(cls, *args, **kwargs):
-        return object.__new__(cls)
 
     def __init__(self, container, callback, level):
         self.form_class = default_form(container, callback, level)

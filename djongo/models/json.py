@@ -81,9 +81,6 @@ class ListField(JSONField):
     description = _("List")
     kinds, kind_name = (list, tuple), "list"
 
-    def db_type(self, connection):
-        return super().db_type(connection)
-
 
 class DictField(JSONField):
     """Any dict."""

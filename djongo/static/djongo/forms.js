@@ -11,7 +11,7 @@
         made.textContent = text;
         return made;
     };
-    const own = (array, name) => document.getElementById(`id_${array.dataset.prefix}-${name}`);
+    const own = (array, name) => array.querySelector(`[name="${array.dataset.prefix}-${name}"]`);
     const list = array => array.querySelector(':scope > .djongo-rows');
     const rows = array => [...list(array).children];
     /* The inputs of the row itself, not those of arrays inside it. */
