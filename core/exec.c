@@ -39,13 +39,10 @@ enum { DEFAULT_WORK_MEM = 256 << 20 };
 void exec_init(Exec *x, Server *server, const StatementPlan *plan, const Value *params, int n_params, size_t memory_limit, sqm_error_t *error) {
     *x = (Exec){.server = server, .plan = plan, .params = params, .n_params = n_params, .error = error};
     x->memory_limit = memory_limit ? memory_limit : DEFAULT_WORK_MEM;
-    if (server) {
-        x->now = server_now(server);
-    } else {
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        x->now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-    }
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    x->statement_now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    x->now = server && server_in_transaction(server) ? server_now(server) : x->statement_now;
 }
 
 void exec_clear(Exec *x) {
@@ -76,7 +73,7 @@ void exec_forget(Exec *x) {
 }
 
 void exec_eval_init(Exec *x, Eval *ev, Value *frame, Eval *outer, Arena *arena) {
-    *ev = (Eval){.frame = frame, .outer = outer, .params = x->params, .n_params = x->n_params, .arena = arena, .now = x->now, .error = x->error,
+    *ev = (Eval){.frame = frame, .outer = outer, .params = x->params, .n_params = x->n_params, .arena = arena, .now = x->now, .statement_now = x->statement_now, .error = x->error,
                  .sublink = run_sublink, .sublink_values = sublink_values, .sequence = sequence, .exec = x};
 }
 
@@ -645,7 +642,7 @@ static Value row_value(QueryRun *run, Arena *a) {
     if (output->n == 1) return run->ev.frame[output->at[0]];
     Value *items = NEW_ARRAY(a, Value, output->n);
     for (int i = 0; i < output->n; i++) items[i] = run->ev.frame[output->at[i]];
-    return (Value){.type = SQM_TUPLE, .len = (uint32_t)output->n, .u.tuple = items};
+    return (Value){.type = SQM_TUPLE, .flags = VALUE_ROW, .len = (uint32_t)output->n, .u.tuple = items};
 }
 
 /* One step of ANY/ALL: *decided when no further row can change the answer. */
@@ -743,7 +740,7 @@ static bool sublink_values(Eval *ev, const Expr *e, const Value **values, int *n
 static bool scan_set(Eval *ev, const Expr *e, const Value *operand, Value *const *rows, int n, int width, Value *out) {
     bool decided = false;
     for (int i = 0; i < n && !decided; i++) {
-        Value item = width == 1 ? rows[i][0] : (Value){.type = SQM_TUPLE, .len = (uint32_t)width, .u.tuple = rows[i]};
+        Value item = width == 1 ? rows[i][0] : (Value){.type = SQM_TUPLE, .flags = VALUE_ROW, .len = (uint32_t)width, .u.tuple = rows[i]};
         if (!quantify(ev, e, operand, &item, out, &decided)) return false;
     }
     return true;
