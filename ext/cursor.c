@@ -38,6 +38,7 @@ struct Cursor {
     int column_count;
     Phase phase;
     bool in_transaction;        /* the statement belongs to the transaction that is open */
+    bool lazy;                  /* documents and arrays come as Document and Array */
     bool closed;
 };
 
@@ -278,7 +279,7 @@ static PyObject *cursor_executemany(Cursor *self, PyObject *const *args, Py_ssiz
 static PyObject *row_of(Cursor *self) {
     self->phase = STREAMING;
     self->fetched++;
-    return row_new(self->connection->state, statement_of(self), self->column_count, self->connection->json_text);
+    return row_new(self->connection->state, statement_of(self), self->column_count, self->connection->json_text, self->lazy);
 }
 
 static PyObject *take_held(Cursor *self) {
@@ -412,6 +413,16 @@ static PyObject *get_row_count(Cursor *self, void *unused) { return (void)unused
 static PyObject *get_connection(Cursor *self, void *unused) { return (void)unused, Py_NewRef(self->connection); }
 static PyObject *get_closed(Cursor *self, void *unused) { return (void)unused, PyBool_FromLong(self->closed); }
 static PyObject *get_last_row_id(Cursor *self, void *unused) { return (void)unused, self->last_id ? PyLong_FromLongLong(self->last_id) : Py_NewRef(Py_None); }
+static PyObject *get_lazy(Cursor *self, void *unused) { return (void)unused, PyBool_FromLong(self->lazy); }
+
+static int set_lazy(Cursor *self, PyObject *value, void *unused) {
+    (void)unused;
+    int truth = value ? PyObject_IsTrue(value) : 0;
+    if (truth < 0) return -1;
+    self->lazy = truth;
+    return 0;
+}
+
 static PyObject *get_array_size(Cursor *self, void *unused) { return (void)unused, PyLong_FromSsize_t(self->array_size); }
 
 static int set_array_size(Cursor *self, PyObject *value, void *unused) {
@@ -511,6 +522,7 @@ static PyGetSetDef cursor_getset[] = {
     {"description", (getter)get_description, NULL, "A 7-tuple for each column, (name, SQL type, None ...); None when there are no rows.", NULL},
     {"rowcount", (getter)get_row_count, NULL, "Rows written, or rows of a finished SELECT; -1 when unknown.", NULL},
     {"lastrowid", (getter)get_last_row_id, NULL, "The last generated key of an INSERT, or None.", NULL},
+    {"lazy", (getter)get_lazy, (setter)set_lazy, "Whether documents and arrays are fetched as Document and Array, which decode what is asked for.", NULL},
     {"arraysize", (getter)get_array_size, (setter)set_array_size, "Default size of fetchmany.", NULL},
     {"connection", (getter)get_connection, NULL, NULL, NULL},
     {"closed", (getter)get_closed, NULL, NULL, NULL},
