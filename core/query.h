@@ -57,6 +57,7 @@ struct Expr {
     int level, slot, rel, column;
     Str label;                  /* VAR: "alias.column" for plans and dumps; empty for computed slots */
     Value value;
+    JsonOn on_empty, on_error;  /* FUNC json_value, json_query */
     const Function *function;
     Exprs args;
     SublinkKind sublink;

@@ -518,6 +518,7 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
         fail(r->cc, SQM_ERROR_WINDOWING, e->pos, "window function " STR_FMT " requires an OVER clause", STR_ARG(e->name));
     if (e->distinct || e->filter || e->star || e->order.n)
         fail(r->cc, SQM_ERROR_UNDEFINED_FUNCTION, e->pos, "DISTINCT, FILTER, ORDER BY or * given, but " STR_FMT " is not an aggregate function", STR_ARG(e->name));
+    if (resolve_is_json_call(e->name)) return resolve_json_call(r, scope, e);
     if (name_is(e->name, "coalesce")) return coalesce(r, scope, e, "COALESCE");
     if (name_is(e->name, "grouping")) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "GROUPING() is not supported");
     if (is_set_returning(e->name))
@@ -665,6 +666,13 @@ static Expr *negate(Resolver *r, Expr *e, bool negated, Pos pos) {
     Expr *not_ = expr_new(r, EXPR_NOT, TYPE(BOOL), e->nullable, pos);
     add_arg(r, not_, e);
     return not_;
+}
+
+Type resolve_type(Resolver *r, const AstType *t) {
+    Type type;
+    if (!type_from_name(t->name, t->modifiers[0], t->modifiers[1], &type))
+        fail(r->cc, SQM_ERROR_UNDEFINED_OBJECT, t->pos, "type \"" STR_FMT "\" does not exist", STR_ARG(t->name));
+    return t->is_array ? (Type){TYPE_ARRAY, -1, -1, type.tag} : type;
 }
 
 /* ---- the switch ---- */
@@ -821,10 +829,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
     case AST_LIKE: out = like(r, scope, e); break;
     case AST_CASE: out = resolve_case(r, scope, e); break;
     case AST_CAST: {
-        Type to;
-        if (!type_from_name(e->type->name, e->type->modifiers[0], e->type->modifiers[1], &to))
-            fail(r->cc, SQM_ERROR_UNDEFINED_OBJECT, e->type->pos, "type \"" STR_FMT "\" does not exist", STR_ARG(e->type->name));
-        if (e->type->is_array) to = (Type){TYPE_ARRAY, -1, -1, to.tag};
+        Type to = resolve_type(r, e->type);
         Expr *operand = resolve_expr(r, scope, e->args.at[0]);
         if (!cast_exists(operand->type, to)) {
             char from[64], into[64];

@@ -17,7 +17,7 @@
 #include "json.h"
 
 #define MS_DAY INT64_C(86400000)
-#define TIME_EPOCH_MS (INT64_C(-25567) * MS_DAY)                /* 1900-01-01, the date djongo stores times on */
+#define TIME_EPOCH_MS (TIME_EPOCH_DAY * MS_DAY)
 
 /* ---- classes and order ---- */
 
@@ -465,6 +465,25 @@ Value value_natural(const Value *v) {
 Value value_from_bson(const bson_iter_t *it, Type type) {
     if (!it) return sqm_null();
     return value_from_raw((uint8_t)bson_iter_type(it), it->raw + it->d1, it->next_off - it->d1, type);
+}
+
+/* ---- classes of types ---- */
+
+bool value_fits(Type type, const Value *v) {
+    switch ((sqm_type_t)v->type) {
+    case SQM_NULL: return true;
+    case SQM_BOOL: return type.tag == TYPE_BOOL;
+    case SQM_INT: case SQM_DOUBLE: case SQM_DECIMAL: return type_is_numeric(type);
+    case SQM_TEXT: return type_is_text(type);
+    case SQM_BYTES: return type.tag == TYPE_BYTEA;
+    case SQM_DATE: case SQM_TIMESTAMP: return type_is_datetime(type) && type.tag != TYPE_TIME;
+    case SQM_TIME: return type.tag == TYPE_TIME;
+    case SQM_INTERVAL: return type.tag == TYPE_INTERVAL;
+    case SQM_UUID: return type.tag == TYPE_UUID;
+    case SQM_OBJECTID: return type.tag == TYPE_OBJECTID;
+    case SQM_JSON: case SQM_BSON: case SQM_TUPLE: return false;
+    }
+    return false;
 }
 
 /* ---- text ---- */

@@ -38,6 +38,10 @@ Value value_from_bson(const bson_iter_t *it, Type type);
  * types without an SQL form come back as SQM_BSON. Other values: unchanged. value_from_raw: the same from bytes, by the rules of value_from_bson. */
 Value value_natural(const Value *v);
 Value value_from_raw(uint8_t bson_type, const uint8_t *p, uint32_t len, Type type);
+/* Is a non-NULL value of the type's class (any number for a numeric type, any text for varchar(3), any moment for date)? NULL is of every class.
+ * Comparisons between classes are never true, here or in the server. */
+bool value_fits(Type type, const Value *v);
+#define TIME_EPOCH_DAY INT64_C(-25567)      /* 1900-01-01, the date that times of day are stored on */
 /* Text of a double as PostgreSQL prints it: shortest that reads back the same, 1e+15 from 15 digits on, NaN, Infinity. Locale-independent both ways.
  * value_double_parse: the whole of `text` must be a decimal number (spaces around allowed), NaN or [-+]Infinity; *overflow (may be NULL): out of range. */
 #define DOUBLE_TEXT 32
