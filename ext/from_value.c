@@ -6,10 +6,11 @@
  *     DECIMAL                         decimal.Decimal, exact: 1.50 keeps its zero
  *     BYTES UUID OBJECTID             bytes uuid.UUID bson.ObjectId (the bson package is imported when the first one is met)
  *     DATE TIME TIMESTAMP INTERVAL    date time naive-UTC-datetime timedelta
- *     JSON                            Python objects; with json_text, JSON text of all columns but those declared json
+ *     JSON                            Python objects, or JSON text with json_text
  *     BSON TUPLE                      dict, list, PyMongo's class for types that Python lacks (Regex, Timestamp ...); list
  *
- * With a cursor's `lazy`, documents and arrays are Document and Array objects (document.c) that hold the BSON and decode what is asked for.
+ * A column's format may say otherwise: LAZY, documents and arrays are Document and Array objects (document.c) that hold the BSON and decode what is asked
+ * for; NATIVE, JSON comes as Python objects in spite of json_text.
  *
  * Inside documents BSON dates are naive UTC datetimes, decimal128 is Decimal, binary of subtype 3 and 4 is UUID. Data may come from anywhere, so every
  * length is checked; errors are DataError and name the column, with its text made only on failure. A tuple of plain values is taken
@@ -479,24 +480,31 @@ static inline PyObject *value_new(Source *source, const sqm_value_t *value) {
     case SQM_INTERVAL: return interval_new(value->u.i);
     case SQM_UUID: return uuid_new(source, value->u.bytes);
     case SQM_OBJECTID: return objectid_new(source, value->u.bytes);
-    case SQM_JSON:
-        if (source->json_text && strcmp(sqm_column_type(source->statement, source->column), "json") != 0) return json_text_new(source, value);
-        return bson_value_new(source, value);
+    case SQM_JSON: return source->json_text ? json_text_new(source, value) : bson_value_new(source, value);
     case SQM_BSON: return bson_value_new(source, value);
     case SQM_TUPLE: return tuple_new(source, value);
     }
     return fail(source, SQM_ERROR_INTERNAL, "value of unknown type %d", value->type);
 }
 
-PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, bool lazy) {
+PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats) {
     if (!PyDateTimeAPI) PyDateTime_IMPORT;      /* the pointer is one per file */
     if (!PyDateTimeAPI) return NULL;
     const sqm_value_t *values = sqm_row(statement);
     PyObject *row = PyTuple_New(column_count);
     if (!row) return NULL;
-    Source source = {.state = state, .statement = statement, .json_text = json_text, .lazy = lazy, .plain = true};
+    Source source = {.state = state, .statement = statement, .json_text = json_text, .plain = true};
+    const char *format = formats ? PyBytes_AS_STRING(formats) : NULL;
+    Py_ssize_t format_count = formats ? PyBytes_GET_SIZE(formats) : 0;
     for (int i = 0; i < column_count; i++) {
         source.column = i;
+        if (i < format_count) {
+            source.lazy = format[i] == FORMAT_LAZY;
+            source.json_text = json_text && format[i] != FORMAT_NATIVE;
+        } else {
+            source.lazy = false;
+            source.json_text = json_text;
+        }
         PyObject *value = value_new(&source, &values[i]);
         if (!value) {
             Py_DECREF(row);

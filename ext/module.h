@@ -97,8 +97,11 @@ bool execution_bind(ModuleState *state, Execution *execution, PyObject *paramete
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
-/* The current row as a tuple; NULL with an exception that names the column. */
-PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, bool lazy);
+/* How a column is fetched, as Cursor.formats says with one character per column; any other character, or none: as the connection says. */
+enum { FORMAT_LAZY = 'l', FORMAT_NATIVE = 'n' };
+
+/* The current row as a tuple; NULL with an exception that names the column. `formats`: bytes, or NULL. */
+PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats);
 
 /* ---- stored documents (document.c), read piece by piece ----------------------------------------------------------- */
 
