@@ -106,7 +106,7 @@ class ArrayFormField(forms.Field):
     """
 
     widget = ArrayFormWidget
-    default_error_messages = {"invalid": _("Please correct the errors below.")}
+    default_error_messages = {"invalid_inside": _("Please correct the errors below.")}
 
     def __init__(self, model_field, model_form_class=None, model_form_kwargs=None, formfield_callback=None, level=1, **kwargs):
         self.model_field = model_field
@@ -133,7 +133,7 @@ class ArrayFormField(forms.Field):
     def row_name(self):
         if self.container is not None and not issubclass(self.form_class, KindsForm):
             return self.container.container_of._meta.verbose_name
-        return self.model_field.verbose_name
+        return _("item")
 
     def get_bound_field(self, form, field_name):
         return ArrayFormBoundField(form, self, field_name)
@@ -156,7 +156,7 @@ class ArrayFormField(forms.Field):
         if not isinstance(value, ArrayFormSet):
             return super().clean(value)
         if not value.is_valid():
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
+            raise ValidationError(self.error_messages["invalid_inside"], code="invalid_inside")
         rows = value.rows()
         if self.container is None:
             elements = [form.cleaned_data.get("value") for form in rows]

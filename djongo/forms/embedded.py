@@ -51,7 +51,7 @@ class EmbeddedFormField(forms.Field):
     widget = EmbeddedFormWidget
     default_error_messages = {
         "incomplete": _("Enter all required fields."),
-        "invalid": _("Please correct the errors below."),
+        "invalid_inside": _("Please correct the errors below."),
     }
 
     def __init__(self, model_field, model_form_class=None, model_form_kwargs=None, formfield_callback=None, level=1, **kwargs):
@@ -88,7 +88,7 @@ class EmbeddedFormField(forms.Field):
                 raise ValidationError(self.error_messages["required"], code="required")
         if not value.is_valid():
             missing = all(error.code == "required" for errors in value.errors.as_data().values() for error in errors)
-            code = "incomplete" if missing else "invalid"
+            code = "incomplete" if missing else "invalid_inside"
             raise ValidationError(self.error_messages[code], code=code)
         document = nested_value(value, self.container)
         self.run_validators(document)

@@ -27,7 +27,7 @@ class JSONFormField(forms.JSONField):
 
     widget = JSONFormWidget
     default_error_messages = {
-        "invalid": _("Enter a valid JSON: line %(line)s, column %(column)s: %(reason)s."),
+        "invalid_json": _("Enter a valid JSON: line %(line)s, column %(column)s: %(reason)s."),
         "not_dict": _("Enter a JSON object: {…}."),
         "not_list": _("Enter a JSON array: […]."),
     }
@@ -47,10 +47,10 @@ class JSONFormField(forms.JSONField):
             return self._checked(json_util.loads(value, json_options=OPTIONS))
         except json.JSONDecodeError as error:
             params = {"line": error.lineno, "column": error.colno, "reason": error.msg, "value": value}
-            raise ValidationError(self.error_messages["invalid"], code="invalid", params=params) from None
+            raise ValidationError(self.error_messages["invalid_json"], code="invalid_json", params=params) from None
         except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
             params = {"line": 1, "column": 1, "reason": str(error) or type(error).__name__, "value": value}
-            raise ValidationError(self.error_messages["invalid"], code="invalid", params=params) from None
+            raise ValidationError(self.error_messages["invalid_json"], code="invalid_json", params=params) from None
 
     def _checked(self, value):
         if self.kind is not None and not isinstance(value, self.kind):

@@ -7,14 +7,15 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 
-class ObjectIdFormField(forms.CharField):
+class ObjectIdFormField(forms.Field):
     default_error_messages = {"invalid": _("Enter a valid ObjectId: 24 hexadecimal digits.")}
 
     def prepare_value(self, value):
         return str(value) if isinstance(value, ObjectId) else value
 
     def to_python(self, value):
-        value = super().to_python(value)
+        if isinstance(value, str):
+            value = value.strip()
         if value in self.empty_values:
             return None
         try:

@@ -18,6 +18,8 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = pathlib.Path(__file__).parents[2]
 SITE = ROOT / "examples" / "blog"
@@ -128,8 +130,19 @@ class Browser:
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
 
+    def leave(self, element):
+        """Clicks what leads to another page, and waits until that is there."""
+        page = self.one("html")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+        WebDriverWait(self.driver, 30).until(staleness_of(page))
+        WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+
+    def follow(self, text):
+        self.leave(self.driver.find_element(By.XPATH, f"//a[normalize-space()={text!r}]"))
+
     def submit(self, name="_save"):
-        self.click(f'input[name="{name}"]')
+        self.leave(self.one(f'input[name="{name}"]'))
 
     def text(self):
         return self.one("body").text
@@ -138,7 +151,7 @@ class Browser:
         self.open("/admin/login/")
         self.fill("username", "admin")
         self.fill("password", PASSWORD)
-        self.one("input[type=submit]").click()
+        self.leave(self.one("input[type=submit]"))
         assert "Site administration" in self.text()
 
     def screenshot(self, name):

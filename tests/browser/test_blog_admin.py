@@ -32,7 +32,7 @@ def make_entry(site, headline, authors=2):
 
 def open_entry(browser, headline):
     browser.open("/admin/blog/entry/?q=" + headline.replace(" ", "+"))
-    browser.driver.find_element(By.LINK_TEXT, headline).click()
+    browser.follow(headline)
 
 
 def rows(browser, array):
@@ -253,15 +253,15 @@ def test_change_list(browser):
     browser.open("/admin/blog/entry/?meta__rating=5&q=listed")
     assert "Listed two" in browser.text() and "Listed one" not in browser.text()
     browser.open("/admin/blog/entry/?q=listed")
-    browser.driver.find_element(By.LINK_TEXT, "BLOG NAME").click()
+    browser.follow("Blog name")
     assert [cell.text for cell in browser.all("td.field-blog__name")] == ["Beatles", "Stones"]
 
 
 def test_delete(browser):
     make_entry(browser.site, "Deleted")
     open_entry(browser, "Deleted")
-    browser.driver.find_element(By.LINK_TEXT, "Delete").click()
-    browser.click("input[type=submit]")
+    browser.follow("Delete")
+    browser.leave(browser.one("#content input[type=submit]"))
     assert "was deleted successfully" in browser.text()
     assert stored(browser.site, "Deleted") == []
 
@@ -272,12 +272,12 @@ def test_history_names_the_field(browser):
     browser.fill("blog-tagline", "New")
     browser.submit()
     open_entry(browser, "Logged")
-    browser.driver.find_element(By.LINK_TEXT, "History").click()
+    browser.follow("History")
     assert "Changed Blog." in browser.text()
     open_entry(browser, "Logged")
     browser.submit()
     open_entry(browser, "Logged")
-    browser.driver.find_element(By.LINK_TEXT, "History").click()
+    browser.follow("History")
     assert browser.text().count("Changed Blog.") == 1
 
 

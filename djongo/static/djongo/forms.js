@@ -25,7 +25,7 @@
             row.classList.toggle('djongo-removed', gone);
             row.querySelector(':scope > .djongo-row-body').hidden = gone;
             input(row, 'ORDER').value = gone ? '' : ++place;
-            row.querySelector(':scope > .djongo-row-bar > .djongo-row-number').textContent = gone ? '' : `#${place}`;
+            row.querySelector(':scope > .djongo-row-bar > .djongo-row-number').textContent = gone ? array.dataset.gone : `#${place}`;
             const remove = row.querySelector(':scope > .djongo-row-bar .djongo-remove');
             if (remove) {
                 const label = gone ? array.dataset.undo : array.dataset.remove;
