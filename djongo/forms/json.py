@@ -37,6 +37,8 @@ class JSONFormField(forms.JSONField):
         kwargs.pop("encoder", None)
         kwargs.pop("decoder", None)
         super().__init__(**kwargs)
+        # ModelForm would put its text in the place of the model field's own message.
+        self.error_messages.pop("invalid", None)
 
     def to_python(self, value):
         if self.disabled or value in self.empty_values:

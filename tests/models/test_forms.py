@@ -250,7 +250,7 @@ class OtherForms(TestCase):
 
     def test_every_kind_of_field(self):
         values = {
-            "boolean": "true", "char": "c", "date": "2026-01-31", "datetime": "2026-01-31 12:00", "decimal": "1.500", "duration": "1 00:00:00", "email": "a@example.com",
+            "boolean": "true", "binary": "AAAA", "char": "c", "date": "2026-01-31", "datetime": "2026-01-31 12:00", "decimal": "1.500", "duration": "1 00:00:00", "email": "a@example.com",
             "floating": "1.5", "ip": "::1", "integer": "5", "big": "9007199254740993", "json": '{"a": 1}', "slug": "s", "text": "t", "time": "12:30", "url": "https://example.com",
             "uuid": "12345678-1234-5678-1234-567812345678", "oid": "a" * 24,
         }  # fmt: skip
