@@ -2,8 +2,10 @@
 PYTHON3 ?= python3
 PY := .venv/bin/python
 APPS ?=
+N ?= 20000
+SEED ?= 1
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django fuzz-logic fuzz-parse coverage bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +56,10 @@ test-docs: build  ## the dumps in docs/ are what sqm prints today
 
 test-django: build  ## Django's own suite, compared with SQLite; APPS="basic admin_views" for some apps
 	@$(PY) tests/django_suite/run.py --against-sqlite --out .cache/django-suite.json $(APPS)
+
+fuzz-logic:  ## N random statements and ORM queries (20000), of a SEED (1), compared with PostgreSQL
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tests/logic/fuzz.py -n $(N) -s $(SEED)
 
 bench: build  ## the benchmarks of bench/
 	@$(PY) bench/run.py
