@@ -29,7 +29,7 @@ typedef struct Exec {
     const Value *params;
     int n_params;
     Arena arena;                /* lives as long as the execution */
-    int64_t now;
+    int64_t now, statement_now;
     size_t memory, memory_limit;/* bytes held by blocking operators */
     sqm_error_t *error;
     struct SublinkState *sublinks;  /* by EXPR_SUBLINK number */
