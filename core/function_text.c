@@ -716,6 +716,13 @@ SCALAR(sql_uuidv7) {
 
 SCALAR(sql_version) { return give(out, STR("djongo " SQM_VERSION)); }
 
+/* grouping(mask, key, key ...), as resolve_group.c writes it. */
+SCALAR(sql_grouping) {
+    int64_t bits = 0;
+    for (int i = 1; i < n; i++) bits = bits << 1 | (args[0].u.i >> args[i].u.i & 1);
+    return *out = sqm_int(bits), true;
+}
+
 SCALAR(sql_pg_typeof) {
     char *name = arena_alloc(ev->arena, 64);
     Type t = scalar_arg_type(e, 0);

@@ -39,6 +39,7 @@ COMPARABLE_TYPES = (
 
 
 class DatabaseOperations(BaseDatabaseOperations):
+    compiler_module = "djongo.compiler"
     cast_char_field_without_max_length = "varchar"
     cast_data_types = {
         "AutoField": "integer",
@@ -247,7 +248,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         output = []
         for model in model_list:
             for field in model._meta.local_fields:
-                if isinstance(field, AutoField):
+                if isinstance(field, AutoField) and field.get_internal_type() in self.cast_data_types:
                     table = style.SQL_TABLE(self.quote_name(model._meta.db_table))
                     column = style.SQL_FIELD(self.quote_name(field.column))
                     output.append(
