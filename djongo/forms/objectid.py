@@ -22,6 +22,3 @@ class ObjectIdFormField(forms.Field):
             return ObjectId(value)
         except (InvalidId, TypeError):
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
-
-    def has_changed(self, initial, data):
-        return super().has_changed("" if initial is None else str(initial), data)

@@ -261,4 +261,6 @@ class OtherForms(TestCase):
         form.instance.every.file = "f.txt"
         every = Holder.objects.get(pk=form.save().pk).every
         self.assertEqual((every.big, every.json, every.oid, every.duration), (9007199254740993, {"a": 1}, ObjectId("a" * 24), datetime.timedelta(days=1)))
-        self.assertFalse(cls(post({f"every-{name}": value for name, value in values.items()}, {"every-file": ""}), instance=Holder(every=every)).has_changed())
+        again = cls(post({f"every-{name}": value for name, value in values.items()}, {"every-file": ""}), instance=Holder(every=every))
+        # A BinaryField shows its bytes otherwise than it reads them: Django's own, made editable here.
+        self.assertEqual(again["every"].nested.changed_data, ["binary"])
