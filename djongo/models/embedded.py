@@ -18,6 +18,7 @@ from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from . import lookups
 from .base import DjongoField
 from .document import (
     ContainerValue,
@@ -207,6 +208,14 @@ class EmbeddedField(ContainerField):
                         )
                     )  # fmt: skip
         return errors
+
+    # -- queries
+
+    def get_lookup(self, name):
+        return lookups.embedded_lookup(self, name)
+
+    def get_transform(self, name):
+        return lookups.document_transform(self, name)
 
     # -- values
 
