@@ -16,8 +16,12 @@ typedef sqm_value_t Value;
 /* Deep copy into the arena. */
 Value value_copy(Arena *a, const Value *v);
 
+/* flags of a SQM_TUPLE that is a row and no array. */
+enum { VALUE_ROW = 1 };
+static inline bool value_is_row(const Value *v) { return v->type == SQM_TUPLE && v->flags == VALUE_ROW; }
+
 /* Three-valued comparison of two non-NULL values of comparable types; *unknown set when they aren't comparable (text with number ...)
- * or when a row comparison meets NULL. Returns <0, 0, >0. DATE compares with TIMESTAMP at midnight. JSON compares as MongoDB orders BSON. */
+ * or when a row comparison meets NULL. In an SQL array NULL is the greatest element, and equal to NULL. Returns <0, 0, >0. DATE compares with TIMESTAMP at midnight. JSON compares as MongoDB orders BSON. */
 int value_compare(const Value *a, const Value *b, bool *unknown);
 /* Total order for ORDER BY, MIN/MAX, merge and distinct: NULLs first, then by type class as BSON orders them, then value_compare. */
 int value_order(const Value *a, const Value *b);

@@ -48,8 +48,6 @@ class DatabaseOperations(BaseDatabaseOperations):
     }
     explain_prefix = "EXPLAIN"
     explain_options = frozenset(["ANALYZE", "VERBOSE"])
-    # Placeholders of one INSERT: enough to make the round trip cheap, few enough to keep statement and message small.
-    max_bulk_placeholders = 30_000
 
     # --- dates -----------------------------------------------------------------------------------
 
@@ -200,9 +198,10 @@ class DatabaseOperations(BaseDatabaseOperations):
     # --- writing ----------------------------------------------------------------------------------
 
     def bulk_batch_size(self, fields, objs):
-        return max(self.max_bulk_placeholders // max(len(fields), 1), 1)
+        columns = sum(len(getattr(field, "fields", None) or (field,)) for field in fields)  # a composite key has several
+        return max(self.connection.features.max_query_params // columns, 1) if columns else len(objs)
 
-    # Django 5.2's names; later ones have these in the base class as returning_columns and fetch_returned_rows.
+    # Django 5.2's names; Django 6 has these in the base class as returning_columns and fetch_returned_rows.
     def return_insert_columns(self, fields):
         if not fields:
             return "", ()
@@ -272,6 +271,9 @@ class DatabaseOperations(BaseDatabaseOperations):
     def adapt_datetimefield_value(self, value):
         if isinstance(value, datetime.datetime) and timezone.is_aware(value) and not settings.USE_TZ:
             return timezone.make_naive(value, timezone.get_default_timezone())
+        return value
+
+    def adapt_durationfield_value(self, value):
         return value
 
     def adapt_timefield_value(self, value):
