@@ -27,6 +27,14 @@ class ArrayValue(list):
         self._make = make
         super().__init__(map(make, items))
 
+    @classmethod
+    def of(cls, items, make):
+        """Of items that are what they should be."""
+        self = cls()
+        list.extend(self, items)
+        self._make = make
+        return self
+
     def __setitem__(self, index, value):
         super().__setitem__(index, [self._make(one) for one in value] if isinstance(index, slice) else self._make(value))
 
@@ -181,7 +189,7 @@ class ArrayField(ContainerField):
         return value
 
     def from_stored(self, value):
-        if not isinstance(value, (list, tuple)) and type(value) is not StoredArray:
+        if type(value) is not StoredArray and not isinstance(value, (list, tuple)):
             return value
         base = self.base_field
         if base is None:
@@ -189,8 +197,10 @@ class ArrayField(ContainerField):
         read = self.__dict__.get("_read")
         if read is None:
             read = self._read = reader(base) or _as_it_is
+        if read is _as_it_is:
+            return value.decode() if type(value) is StoredArray else list(value)
         items = [None if item is None else read(item) for item in value]
-        return ArrayValue(items, base.make) if isinstance(base, ContainerField) else items
+        return ArrayValue.of(items, base.make) if isinstance(base, ContainerField) else items
 
     def to_python(self, value):
         if value is None:

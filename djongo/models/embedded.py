@@ -159,7 +159,7 @@ class EmbeddedField(ContainerField):
         """The container class of a field that has one only."""
         return self.containers[0]
 
-    @property
+    @cached_property
     def is_polymorphic(self):
         return isinstance(self.model_container, tuple) and len(self.model_container) > 1
 
@@ -232,7 +232,7 @@ class EmbeddedField(ContainerField):
         return value
 
     def from_stored(self, value):
-        if not isinstance(value, Mapping) or isinstance(value, ContainerValue):
+        if type(value) is not StoredDocument and (not isinstance(value, Mapping) or isinstance(value, ContainerValue)):
             return value
         if not self.is_polymorphic:
             return self.containers[0].from_document(value)
