@@ -4,6 +4,12 @@
 
 #include "mql.h"
 
+/* mql_array.c: conditions about the elements of an array. `list` is an array of ANDed filters being filled, *n its length. */
+bool mql_can_array(const Expr *e, const Rel *rel);
+bool mql_add_array(Emit *em, const Expr *e, bool want, bson_t *list, int *n);
+/* mql_match.c: the filter of one condition under one polarity; a list of filters as one document; a constant that is compared with. */
+bool mql_add(Emit *em, bson_t *list, int *n, const Expr *e, bool want);
+void mql_merge(const bson_t *list, bson_t *out, bool *never);
 /* A plain column of `rel` (level 0). */
 bool mql_is_column(const Expr *e, const Rel *rel);
 /* The BSON value of a constant expression. *unbound: a parameter has no value yet (show mode), *parameter its number. */
@@ -21,6 +27,9 @@ bool mql_is_path(const Expr *e, const Rel *rel);            /* of a column of re
 Str mql_projected_path(Arena *arena, const Rel *rel, const Expr *e);
 /* The path's value as an expression: null unless it is of the type. */
 void mql_express_path(Arena *arena, const Rel *rel, const Expr *e, bson_t *out, const char *key);
+/* An array column or a path RETURNING an array, of a relation `level` blocks out. */
+bool mql_is_array_place(const Expr *e, const Rel *rel, int level);
+bool mql_told_apart(Type t);
 Place mql_place(Arena *arena, const Rel *rel, const Expr *e);
 /* {$type: class}: a value of the place's type, not NULL; needs the guards too. */
 void mql_append_class(const Place *at, bson_t *ops);

@@ -27,6 +27,7 @@ static bool scalar(Type t) {
 /* A column, or a path into one. A primary key kept in _id of an undeclared collection is a scalar whatever its type. */
 static bool plain_column(const Expr *e, const Rel *rel) {
     if (mql_is_scalar_path(e, rel)) return true;
+    if (rel->kind == REL_FUNCTION) return mql_is_column(e, rel) && mql_told_apart(e->type);     /* the element itself */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (str_is(rel_field(rel, e->column), "_id")) return e->type.tag != TYPE_DOCUMENT && e->type.tag != TYPE_JSON;
     return scalar(e->type);
@@ -133,7 +134,6 @@ static void add_op_parameter(Filter *f, const Place *at, const char *op, int par
 }
 
 static void add_known_path(Filter *f, const Place *at);
-static void merge(const bson_t *list, bson_t *out, bool *never);
 
 static void add_null(Filter *f, const Place *at, bool negated) {
     Value null = sqm_null();
@@ -153,7 +153,7 @@ static void add_null(Filter *f, const Place *at, bool negated) {
         bool never;
         Filter inner = {&parts, 0};
         add_known_path(&inner, at);
-        merge(&parts, &merged, &never);
+        mql_merge(&parts, &merged, &never);
         bson_concat(&one, &merged);
         bson_destroy(&merged);
         bson_destroy(&parts);
@@ -696,6 +696,7 @@ static bool in_against_constants(const Expr *e, const Rel *rel) {
 
 static bool add_true(Emit *em, Filter *f, const Expr *e, bool want) {
     if (expr_is_constant(e)) return add_constant(em, f, e, want);
+    if (mql_can_array(e, em->rel)) return mql_add_array(em, e, want, f->out, &f->n);
     if (e->tag == EXPR_VAR || (mql_is_scalar_path(e, em->rel) && e->type.tag == TYPE_BOOL)) {
         Value v = sqm_bool(want);
         Place at = mql_place(em->arena, em->rel, e);
@@ -720,9 +721,17 @@ static bool add_true(Emit *em, Filter *f, const Expr *e, bool want) {
 
 static bool is_uuid_path(const Expr *e, const Rel *rel) { return e->type.tag == TYPE_UUID && mql_is_path(e, rel); }
 
+bool mql_add(Emit *em, bson_t *list, int *n, const Expr *e, bool want) {
+    Filter f = {list, *n};
+    bool ok = add_true(em, &f, e, want);
+    *n = f.n;
+    return ok;
+}
+
 bool mql_can_match(const Expr *e, const Rel *rel) {
-    if (rel->kind != REL_TABLE) return false;
+    if (rel->kind != REL_TABLE && rel->kind != REL_FUNCTION) return false;    /* the function is an unnest under EXISTS (mql_array.c) */
     if (expr_is_constant(e)) return true;
+    if (mql_can_array(e, rel)) return true;
     switch (e->tag) {
     case EXPR_VAR: return mql_is_column(e, rel) && e->type.tag == TYPE_BOOL;
     case EXPR_NOT: case EXPR_AND: case EXPR_OR:
@@ -742,7 +751,7 @@ bool mql_can_match(const Expr *e, const Rel *rel) {
         if (e->is == IS_NULL && nullable_place(e->args.at[0], rel)) return true;
         return e->args.at[0]->type.tag == TYPE_BOOL && mql_can_match(e->args.at[0], rel);
     case EXPR_SUBLINK:
-        return e->sublink == SUBLINK_ANY && e->op == OP_EQ && !e->subquery->correlated && !e->subquery->is_volatile && plain_column(e->args.at[0], rel) &&
+        return e->sublink == SUBLINK_ANY && rel->kind == REL_TABLE && e->op == OP_EQ && !e->subquery->correlated && !e->subquery->is_volatile && plain_column(e->args.at[0], rel) &&
                scalar(e->args.at[0]->type);
     case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: return e->type.tag == TYPE_BOOL && (mql_is_scalar_path(e, rel) || mql_can_express(e, rel));
     case EXPR_CONST: case EXPR_PARAM: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW: break;
@@ -756,7 +765,7 @@ static bool is_never(const bson_t *item) { return bson_has_field(item, "$alwaysF
 
 /* A list of conditions as one document: fields merge when no key repeats, else $and. {a: 1}, {b: {$gt: 2}} -> {a: 1, b: {$gt: 2}}. What is said twice
  * (guards of paths into the same document) is said once. */
-static void merge(const bson_t *list, bson_t *out, bool *never) {
+void mql_merge(const bson_t *list, bson_t *out, bool *never) {
     bson_iter_t it, field, probe;
     bson_t all = BSON_INITIALIZER;
     bool clash = false;
@@ -800,7 +809,7 @@ bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
     bool ok = true;
     for (int i = 0; i < conjuncts->n && ok; i++) ok = add_true(em, &f, conjuncts->at[i], true);
     if (ok) {
-        merge(&list, &merged, never);
+        mql_merge(&list, &merged, never);
         bson_concat(filter, &merged);
     }
     bson_destroy(&merged);

@@ -24,14 +24,22 @@ static bool plain_step(const Expr *step) {
 
 static bool container(Type t) { return t.tag == TYPE_JSON || t.tag == TYPE_DOCUMENT || t.tag == TYPE_UNKNOWN || t.tag == TYPE_ARRAY; }
 
-/* The column that a chain of JSON_VALUEs starts from; `exact`: every step may stand in a dotted field. NULL: something else. */
-static const Expr *path_root(const Expr *e, const Rel *rel, bool *exact) {
+static bool is_number(const Expr *step) {
+    for (uint32_t i = 0; i < step->value.len; i++)
+        if (step->value.u.text[i] < '0' || step->value.u.text[i] > '9') return false;
+    return true;
+}
+
+/* The column that a chain of JSON_VALUEs starts from; `exact`: every step may stand in a dotted field. NULL: something else. Under $elemMatch an element
+ * that is an array itself has fields "0", "1" ...: a name like that can't come first there. */
+static const Expr *path_root(const Expr *e, const Rel *rel, int level, bool *exact) {
     while (mql_is_json_value(e)) {
         for (int i = 1; i < e->args.n; i++) *exact = *exact && plain_step(e->args.at[i]);
+        if (rel->kind == REL_FUNCTION && *exact && e->args.n > 1 && is_number(e->args.at[1])) *exact = false;
         e = e->args.at[0];
         if (!container(e->type)) return NULL;
     }
-    if (e->tag != EXPR_VAR || e->level != 0 || e->rel != rel->id || e->column < 0) return NULL;
+    if (e->tag != EXPR_VAR || e->level != level || e->rel != rel->id || e->column < 0) return NULL;
     if (rel->kind == REL_FUNCTION) return e;
     Str field = rel_field(rel, e->column);
     return rel->kind == REL_TABLE && !memchr(field.p, '.', field.n) ? e : NULL;
@@ -39,14 +47,20 @@ static const Expr *path_root(const Expr *e, const Rel *rel, bool *exact) {
 
 bool mql_is_path(const Expr *e, const Rel *rel) {
     bool exact = true;
-    return mql_is_json_value(e) && e->args.n > 1 && path_root(e, rel, &exact) && exact;
+    return mql_is_json_value(e) && e->args.n > 1 && path_root(e, rel, 0, &exact) && exact;
 }
 
-static bool told_apart(Type t) {
+bool mql_is_array_place(const Expr *e, const Rel *rel, int level) {
+    bool exact = true;
+    if (e->type.tag != TYPE_ARRAY || !path_root(e, rel, level, &exact) || !exact) return false;
+    return mql_is_json_value(e) ? e->args.n > 1 : rel->kind == REL_TABLE;
+}
+
+bool mql_told_apart(Type t) {
     return t.tag == TYPE_BOOL || type_is_numeric(t) || type_is_text(t) || (type_is_datetime(t) && t.tag != TYPE_TIME) || t.tag == TYPE_UUID || t.tag == TYPE_OBJECTID;
 }
 
-bool mql_is_scalar_path(const Expr *e, const Rel *rel) { return told_apart(e->type) && mql_is_path(e, rel); }
+bool mql_is_scalar_path(const Expr *e, const Rel *rel) { return mql_told_apart(e->type) && mql_is_path(e, rel); }
 
 static void append_steps(Text *t, const Expr *e, const Rel *rel, uint32_t *root) {
     if (e->tag == EXPR_VAR) {

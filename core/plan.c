@@ -253,6 +253,15 @@ static Plan *filter(Planner *p, Plan *below, Exprs conditions) {
     return f;
 }
 
+/* EXISTS over an array of the row: a part of the command now, run by nobody. */
+static Walk mark_pushed(Expr *e, void *context) {
+    if (e->tag == EXPR_SUBLINK && e->sublink == SUBLINK_EXISTS && e->subquery->correlated) {
+        e->unnested = true;
+        expr_walk(e->subquery->where, mark_pushed, context);
+    }
+    return WALK_ON;
+}
+
 /* A leaf of FROM with the conditions that speak of it alone. */
 static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *conditions) {
     Exprs rest = {0};
@@ -267,6 +276,7 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
             Expr *e = conditions->at[i];
             if (!p->options->no_optimise && mql_can_match(e, rel)) {
                 vec_push(p->cc->arena, &leaf->match, e);
+                expr_walk(e, mark_pushed, NULL);
                 leaf->rows *= selectivity(e, rel, leaf->rows);
             } else {
                 vec_push(p->cc->arena, &rest, e);
@@ -915,6 +925,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
         for (int k = 0; k < m->set.n; k++)
             if (m->set.at[k].column == m->foreign.at[i].child_column) command = command && expr_is_constant(m->set.at[k].value) && !has_sublink(m->set.at[k].value);
     if (!command) return mp;
+    for (int i = 0; i < conditions.n; i++) expr_walk(conditions.at[i], mark_pushed, NULL);
     mp->method = MODIFY_COMMAND;
     mp->match = conditions;
     return mp;

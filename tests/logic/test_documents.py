@@ -88,8 +88,50 @@ class Conditions:
             forms += [path, f"{path} IS {rng.choice(['TRUE', 'NOT FALSE', 'UNKNOWN'])}"] * 2
         return rng.choice(forms)
 
+    def array(self):
+        steps = "".join(self.rng.choice([".a", ".b", '."odd key"', '."0"']) for _ in range(self.rng.randrange(1, 3)))
+        return self.rng.choice(["tags", "tags", f"JSON_VALUE(d, '${steps}' RETURNING text[])", f"JSON_VALUE(d, '${steps}' RETURNING integer[])"])
+
+    def element(self, array):
+        return self.rng.choice(["1", "2", "3"] if "integer" in array else ["'x'", "'y'", "'xy'", "'5'", "''"])
+
+    def about_array(self):
+        rng, array = self.rng, self.array()
+        item, items = self.element(array), f"ARRAY[{self.element(array)}, {self.element(array)}]"
+        return rng.choice([
+            f"{item} = ANY({array})", f"{item} = ANY({array})", f"NULL = ANY({array})", f"{array} @> {items}", f"{array} @> ARRAY[{item}, NULL]", f"{array} <@ {items}",
+            f"{items} @> {array}", f"{array} && {items}", f"{items} && {array}", f"cardinality({array}) {rng.choice(['=', '<>', '>'])} {rng.randrange(4)}",
+            f"array_length({array}, 1) {rng.choice(['=', '<>'])} {rng.randrange(4)}", f"{array} IS NULL", f"{array}[{rng.randrange(4)}] {rng.choice(['=', '<>', '<'])} {item}",
+            f"{array}[1] IS NULL", f"EXISTS (SELECT 1 FROM unnest({array}))",
+        ])
+
+    def about_element(self, alias, depth):
+        rng = self.rng
+        parts = []
+        for _ in range(rng.choice([1, 2, 2, 3])):
+            if depth and rng.random() < 0.3:
+                parts.append(f"{rng.choice(['', 'NOT '])}EXISTS (SELECT 1 FROM unnest(JSON_VALUE({alias}.doc, '${rng.choice(['.a', '.b'])}' RETURNING array)) AS {alias}{alias}(doc) WHERE {self.about_element(alias * 2, depth - 1)})")
+            else:
+                parts.append(self.simple(f"{alias}.doc"))
+        return rng.choice([" AND ", " AND ", " OR "]).join(f"({'NOT ' if rng.random() < 0.2 else ''}{part})" for part in parts)
+
+    def exists(self):
+        rng = self.rng
+        if rng.random() < 0.3:
+            array = self.array()
+            item = self.element(array)
+            condition = rng.choice([f"x {rng.choice(['=', '<>', '<', '>='])} {item}", f"x >= {item} AND x < {self.element(array)}", f"x IN ({item}, {self.element(array)})", "x IS NOT NULL",
+                                    "x IS NULL", f"NOT x = {item}", f"x > {item} OR x = {item}"] + ([] if "integer" in array else ["x LIKE 'x%'", "NOT x LIKE 'x%'"]))
+            return f"EXISTS (SELECT 1 FROM unnest({array}) AS x WHERE {condition})"
+        array = rng.choice(["items", "items", "JSON_VALUE(d, '$.a' RETURNING array)", "JSON_VALUE(d, '$.b' RETURNING array)", "JSON_VALUE(j, '$.a.b' RETURNING array)"])
+        return f"EXISTS (SELECT 1 FROM unnest({array}) AS e(doc) WHERE {self.about_element('e', 1)})"
+
+    def part(self):
+        kind = self.rng.random()
+        return self.simple(self.rng.choice(["d", "d", "j", "items"])) if kind < 0.4 else self.about_array() if kind < 0.7 else self.exists()
+
     def condition(self):
-        parts = [self.simple(self.rng.choice(["d", "d", "j", "items"])) for _ in range(self.rng.choice([1, 1, 2, 3]))]
+        parts = [self.part() for _ in range(self.rng.choice([1, 1, 2, 3]))]
         return self.rng.choice([" AND ", " OR "]).join(f"({'NOT ' if self.rng.random() < 0.2 else ''}{part})" for part in parts)
 
 
