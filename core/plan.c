@@ -176,7 +176,7 @@ bool plan_has_sublink(const Expr *e) {
 static bool is_false(const Expr *e) { return e->tag == EXPR_CONST && (e->value.type == SQM_NULL || (e->value.type == SQM_BOOL && !e->value.u.b)); }
 static bool is_true(const Expr *e) { return e->tag == EXPR_CONST && e->value.type == SQM_BOOL && e->value.u.b; }
 
-static Plan *driving_scan(Plan *plan) {
+Plan *plan_driving_scan(Plan *plan) {
     for (;;) {
         if (plan->tag == PLAN_SCAN) return plan->grouped ? NULL : plan;
         if (plan->tag == PLAN_FILTER) { plan = plan->left; continue; }
@@ -185,9 +185,15 @@ static Plan *driving_scan(Plan *plan) {
     }
 }
 
+const Plan *plan_scan_of(const Plan *plan, int rel) {
+    if (!plan || (plan->tag == PLAN_SCAN && plan->rel->id == rel)) return plan;
+    const Plan *found = plan_scan_of(plan->left, rel);
+    return found ? found : plan_scan_of(plan->right, rel);
+}
+
 /* ORDER BY on the columns of the collection that drives the joins: joins and filters keep its order, so the server sorts, by an index when there is one. */
 static bool push_sort(Planner *p, const Query *q, Plan *plan) {
-    Plan *scan = driving_scan(plan);
+    Plan *scan = plan_driving_scan(plan);
     if (!scan || scan->sort.n || q->order.n > 32) return false;
     for (int i = 0; i < q->order.n; i++) {
         const Expr *e = q->order.at[i].expr;
@@ -311,7 +317,7 @@ static Plan *base(Planner *p, Query *q) {
         return never ? plan : plan_filter(p, plan, conditions);
     }
     plan = plan_from_items(p, q, q->from, &conditions);
-    return plan_semi_joins(p, plan_filter(p, plan, conditions));
+    return plan_semi_joins(p, q, plan_filter(p, plan, conditions));
 }
 
 /* Everything above FROM and WHERE. What the scan at the bottom can do itself sinks into it; `plan` is changed. */
@@ -376,7 +382,7 @@ static bool keys_shape_the_plan(const Plan *plan) {
 /* A scan that is asked by a list of keys can still group, sort and count by itself, but only in one command, into which just so many keys fit. How many
  * there are is known when they have been read, so the way without the list is planned too. */
 static Plan *choose(Planner *p, Query *q, Plan *plan) {
-    Plan *joined = p->options->no_optimise ? plan : plan_without_keys(p, plan);
+    Plan *joined = p->options->no_optimise ? plan : plan_without_keys(p, q, plan);
     plan = top(p, q, plan);
     if (!keys_shape_the_plan(plan)) return plan;
     Plan *c = plan_new(p, PLAN_CHOOSE, plan);

@@ -42,6 +42,7 @@ typedef struct Plan {
     struct Plan *left, *right;      /* SCAN: left is the first of its KEYS, whose right is the next one */
     Ints slots;                     /* every slot that this subtree sets: what a blocking operator must save and restore */
     double rows;                    /* estimate; < 0 unknown */
+    double total;                   /* SCAN: rows of the whole table; < 0 unknown */
     /* SCAN, SUBQUERY, VALUES, FUNCTION, WORK */
     const Rel *rel;
     VEC(ScanColumn) columns;        /* SCAN: fields to fetch */
@@ -95,7 +96,14 @@ typedef struct StatementPlan {
     int n_reads;                    /* how many server commands a run may need at least: 1 = no snapshot session needed; 2 = many */
 } StatementPlan;
 
-typedef struct PlanOptions { bool no_optimise; const char *disabled; int server_version; } PlanOptions;
+/* `rows`: how many rows the table has, roughly; false: not known. NULL: nobody knows. */
+typedef struct PlanOptions {
+    bool no_optimise;
+    const char *disabled;
+    int server_version;
+    bool (*rows)(void *context, Str table, int64_t *rows);
+    void *rows_context;
+} PlanOptions;
 StatementPlan *plan_statement(Compile *cc, Resolved *r, const PlanOptions *options);
 void plan_dump(Text *out, const StatementPlan *p);
 /* Panics (INTERNAL error) when an operator reads a slot that nothing below it sets. Debug builds call it after each pass. */
