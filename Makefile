@@ -7,7 +7,7 @@ SEED ?= 1
 DJANGO ?= 5
 PYTHON6 ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-server test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django test-django6 test-django-all fuzz-logic fuzz-parse coverage bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-server test-layers test-dbapi test-logic test-embedded test-backend test-plans test-browser test-docs test-django test-django6 test-django-all fuzz-logic fuzz-parse coverage bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ test-backend: build  ## the Django backend's own tests
 
 test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
 	@$(PY) tools/run_tests.py plans
+
+test-browser:  ## the admin of examples/blog in headless Chromium; screenshots in .cache/browser/
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tools/run_tests.py browser
 
 test-docs: build  ## the dumps in docs/ are what sqm prints today
 	@$(PY) tools/run_tests.py docs

@@ -126,6 +126,8 @@ class ArrayFormField(forms.Field):
         self.min_length, self.max_length = model_field.size, model_field.size or model_field.max_size
         self.null = model_field.null
         kwargs.setdefault("widget", ArrayFormWidget())
+        # Django's model fields ask for it where the default is callable; the rows know what they began with.
+        kwargs["show_hidden_initial"] = False
         super().__init__(**kwargs)
         self.widget.field_widgets = [field.widget for field in self.form_class.base_fields.values()]
 

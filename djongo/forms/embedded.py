@@ -64,6 +64,8 @@ class EmbeddedFormField(forms.Field):
         self.form_kwargs = model_form_kwargs or {}
         self.null = model_field.null
         kwargs.setdefault("widget", EmbeddedFormWidget())
+        # Django's model fields ask for it where the default is callable; the rows know what they began with.
+        kwargs["show_hidden_initial"] = False
         super().__init__(**kwargs)
         self.widget.field_widgets = [field.widget for field in self.form_class.base_fields.values()]
 

@@ -4,6 +4,7 @@ The site runs in a process of its own (manage.py runserver) on an embedded Mongo
 """
 
 import contextlib
+import io
 import os
 import pathlib
 import shutil
@@ -16,6 +17,7 @@ import urllib.request
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import ElementClickInterceptedException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -64,7 +66,19 @@ def site(mongodb):
             [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"], cwd=SITE, env=environment, stdout=log, stderr=log
         )
     site = type("Site", (), {"url": f"http://127.0.0.1:{port}", "manage": staticmethod(manage)})
-    site.shell = staticmethod(lambda code: manage("shell", "--no-imports", "-c", code).strip())
+    # Code that looks at the database runs here: a process for each would take most of the time.
+    os.environ.update(environment)
+    sys.path.insert(0, str(SITE))
+    import django
+
+    django.setup()
+
+    def shell(code):
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, {})
+        return printed.getvalue().strip()
+
+    site.shell = staticmethod(shell)
     try:
         for _ in range(100):
             with contextlib.suppress(OSError):
@@ -125,16 +139,26 @@ class Browser:
     def value(self, name):
         return self.one(f'[name="{name}"]').get_attribute("value")
 
+    def press(self, element):
+        """Clicks an element once it has come to rest under the pointer: rows that appear move what lies below."""
+
+        def clicked(driver):
+            driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+            try:
+                element.click()
+            except ElementClickInterceptedException:
+                return False
+            return True
+
+        WebDriverWait(self.driver, 10, poll_frequency=0.1).until(clicked)
+
     def click(self, css):
-        element = self.one(css)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        self.press(self.one(css))
 
     def leave(self, element):
         """Clicks what leads to another page, and waits until that is there."""
         page = self.one("html")
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        self.press(element)
         WebDriverWait(self.driver, 30).until(staleness_of(page))
         WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script("return document.readyState") == "complete")
 

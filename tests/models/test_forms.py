@@ -211,6 +211,10 @@ class OtherForms(TestCase):
         self.assertFalse(form.is_valid())
         self.assertIn("0.1", str(form.errors["grid"]))
 
+    def test_no_hidden_copies(self):
+        """A callable default makes Django's fields show their first value twice."""
+        self.assertNotIn("initial-", str(modelform_factory(Tour, fields="__all__")(instance=Tour(visits=[{"place": {"country": "FR"}}]))))
+
     def test_choices_defaults_and_fixed_size(self):
         data = rows("visits", {"place-country": "FR", "nights": "2", "kind": "c", **{f"place-{k}": v for k, v in rows("point", "1.5", "2").items()}})
         form = modelform_factory(Tour, fields=["name", "visits"])(post(data, name="T"))

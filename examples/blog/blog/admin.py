@@ -9,5 +9,5 @@ admin.site.register(Topic)
 @admin.register(Entry)
 class EntryAdmin(ModelAdmin):
     list_display = ["headline", "blog__name", "meta__rating", "meta__published"]
-    list_filter = []
-    search_fields = ["headline"]
+    list_filter = ["meta__rating", "blog__name"]
+    search_fields = ["headline", "blog__name", "authors__name"]

@@ -58,7 +58,7 @@ class Book(models.Model):
 class Author(models.Model):
     name = models.CharField(max_length=100)
     email = models.EmailField()
-    books = models.ArrayField(model_container=Book, blank=True)
+    books = models.ArrayField(model_container=Book, default=list, blank=True)
 
     class Meta:
         abstract = True
@@ -72,8 +72,8 @@ class Entry(models.Model):
     body_text = models.TextField(blank=True)
     blog = models.EmbeddedField(model_container=Blog)
     meta = models.EmbeddedField(model_container=MetaData, null=True, blank=True)
-    authors = models.ArrayField(model_container=Author, blank=True)
-    tags = models.ArrayField(base_field=models.CharField(max_length=30), blank=True)
+    authors = models.ArrayField(model_container=Author, default=list, blank=True)
+    tags = models.ArrayField(base_field=models.CharField(max_length=30), default=list, blank=True)
     extra = models.JSONField(null=True, blank=True)
     # topics = models.ArrayReferenceField(to=Topic, blank=True)
 
