@@ -4,11 +4,14 @@ An ArrayTable stands for the intermediate table of an ArrayReferenceField: the t
 
     (SELECT "o"."_id" AS "entry_id", "u"."v" AS "author_id", ... FROM "entry" "o" CROSS JOIN LATERAL UNNEST("o"."authors_id") AS "u"("v"))
 
-A condition of the query on either column also goes into it, as one on the owner's document that an index can answer.
+or, where the query has the owner's row already, LATERAL (SELECT "entry"."_id" AS .. FROM UNNEST("entry"."authors_id") ..). A condition of the query
+on either column is also said of the owner's document, where an index can answer it.
 """
 
 # Name of the table that isn't there -> what it stands for.
 array_tables = {}
+# The owner's alias where the arrays are found by themselves.
+OWNER = '"o"'
 
 
 class ArrayTable:
@@ -40,12 +43,21 @@ class ArrayTable:
         return f"{self.target.db_type(connection)}[]"
 
     def derived_table(self, quote, conditions=()):
-        key, array = f'"o".{quote(self.key_column)}', f'"o".{quote(self.column)}'
+        """All pairs; conditions speak of the owner as "o"."""
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return (
-            f'(SELECT {key} AS {quote(self.source.column)}, "u"."v" AS {quote(self.target.column)}, CAST({key} AS text) || \' \' || CAST("u"."v" AS text) AS "id"'
-            f' FROM {quote(self.owner._meta.db_table)} "o" CROSS JOIN LATERAL UNNEST({array}) AS "u"("v"){where})'
-        )
+        return f'({self._select(quote, OWNER)} {quote(self.owner._meta.db_table)} {OWNER} CROSS JOIN LATERAL {self._elements(quote, OWNER)}{where})'
+
+    def of_owner(self, quote, owner):
+        """The pairs of a row that the query has: for LATERAL, or a subquery."""
+        return f"({self._select(quote, owner)} {self._elements(quote, owner)})"
+
+    def _select(self, quote, owner):
+        key = f"{owner}.{quote(self.key_column)}"
+        target = '"u"."v"'
+        return f"SELECT {key} AS {quote(self.source.column)}, {target} AS {quote(self.target.column)}, CAST({key} AS text) || ' ' || CAST({target} AS text) AS \"id\" FROM"
+
+    def _elements(self, quote, owner):
+        return f'UNNEST({owner}.{quote(self.column)}) AS "u"("v")'
 
     # -- writing
 

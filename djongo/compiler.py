@@ -11,7 +11,7 @@ import re
 
 from django.db.models.expressions import Col
 from django.db.models.sql import AND, Query, compiler
-from django.db.models.sql.constants import CURSOR, ROW_COUNT
+from django.db.models.sql.constants import CURSOR, INNER, ROW_COUNT
 from django.db.models.sql.where import WhereNode
 
 from .arrays import array_tables
@@ -28,31 +28,58 @@ class ArrayTables:
         table = array_tables.get(getattr(node, "table_name", None)) if hasattr(node, "join_type") else None
         if table is None:
             return sql, params
-        name = self.quote_name_unless_alias(node.table_name)
-        before = f"{node.join_type} {name}" if node.join_type else name
-        if not sql.startswith(before):
+        quote = self.quote_name_unless_alias
+        name = quote(node.table_name)
+        before = f"{node.join_type} " if node.join_type else ""
+        if not sql.startswith(before + name):
             return sql, params
-        conditions, own = self.array_conditions(table, node.table_alias)
-        alias = f" AS {name}" if node.table_alias == node.table_name else ""
-        return before.removesuffix(name) + table.derived_table(self.quote_name_unless_alias, conditions) + alias + sql[len(before) :], [*own, *params]
+        after = sql[len(before + name) :]
+        if node.table_alias == node.table_name:
+            after = f" AS {name}{after}"
+        owner = self.array_owner(table, node)
+        conditions, own = self.array_conditions(table, node.table_alias, owner or '"o"')
+        if owner is None:
+            return before + table.derived_table(quote, conditions) + after, [*own, *params]
+        if node.join_type == INNER and conditions:
+            # The join's own condition is one of the owner's scan.
+            after, params = f"{after.removesuffix(')')} AND {' AND '.join(conditions)})", [*params, *own]
+        lateral = "LATERAL " if node.join_type else ""
+        return f"{before}{lateral}{table.of_owner(quote, owner)}{after}", params
 
-    def array_conditions(self, table, alias):
+    def array_owner(self, table, node):
+        """How SQL names the owner's row if the query has it already: the arrays need not be found again."""
+        keys = table.key_column, table.source.column
+        if node.join_type:
+            parent = self.query.alias_map.get(node.parent_alias)
+            if parent is not None and parent.table_name == table.owner._meta.db_table and tuple(node.join_cols) == (keys,):
+                return self.quote_name_unless_alias(node.parent_alias)
+            return None
+        for lookup in _conjuncts(self.query.where):
+            lhs, rhs = getattr(lookup, "lhs", None), getattr(lookup, "rhs", None)
+            if isinstance(lhs, Col) and isinstance(rhs, Col) and lookup.lookup_name == "exact" and lhs.alias == node.table_alias:
+                # A subquery about a row of the outer query.
+                if (rhs.target.column, lhs.target.column) == keys and rhs.target.model._meta.db_table == table.owner._meta.db_table:
+                    return self.compile(rhs)[0].rpartition(".")[0]
+        return None
+
+    def array_conditions(self, table, alias, owner):
         """Conditions that every row must fulfil anyhow, said of the document that holds the array."""
         conditions, params = [], []
         for lookup in _conjuncts(self.query.where):
             lhs = getattr(lookup, "lhs", None)
             if not isinstance(lhs, Col) or lhs.alias != alias or not lookup.rhs_is_direct_value():
                 continue
-            if lookup.lookup_name not in ("exact", "in") or lhs.target not in (table.source, table.target):
+            column = lhs.target.column
+            if lookup.lookup_name not in ("exact", "in") or column not in (table.source.column, table.target.column):
                 continue
             sql, some = lookup.process_rhs(self, self.connection)
             many = lookup.lookup_name == "in"
             quote = self.quote_name_unless_alias
-            if lhs.target == table.source:
-                conditions.append(f'"o".{quote(table.key_column)} {"IN" if many else "="} {sql}')
+            if column == table.source.column:
+                conditions.append(f'{owner}.{quote(table.key_column)} {"IN" if many else "="} {sql}')
             else:
                 values = sql.strip("()") if many else sql
-                conditions.append(f'"o".{quote(table.column)} {"&&" if many else "@>"} ARRAY[{values}]')
+                conditions.append(f'{owner}.{quote(table.column)} {"&&" if many else "@>"} ARRAY[{values}]')
             params.extend(some)
         return conditions, params
 

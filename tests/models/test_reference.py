@@ -160,7 +160,11 @@ class Stored(TransactionTestCase):
         self.assertIn([("writers_id", 1)], [index["key"] for index in Article.objects.mongo_index_information().values()])
         self.assertNotIn("shop_article_writers", connection.introspection.table_names())
         plan = Article.objects.filter(writers=ann).explain()
-        self.assertIn("using shop_article_writers_id", plan)
+        self.assertIn('"filter" : { "writers_id" : { "$all"', plan)
+        self.assertEqual(plan.count('"find"'), 1, plan)
+        self.assertEqual(Article.objects.exclude(writers=ann).explain().count('"find"'), 1)
+        self.assertEqual(Article.objects.exclude(writers__name="ann").explain().count('"find"'), 2)
+        self.assertIn("using _id_", article.writers.all().explain())
         # As djongo 1.3 left it: no array at all, or a key that refers to nothing.
         Article.objects.mongo_update_many({}, {"$unset": {"writers_id": 1}})
         self.assertEqual(article.writers.count(), 0)
