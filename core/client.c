@@ -609,6 +609,7 @@ bool server_forked(const Server *s) { return s->pid != getpid(); }
 int server_version(const Server *s) { return s->pool->version; }
 bool server_has_transactions(const Server *s) { return s->pool->transactions; }
 const char *server_database(const Server *s) { return s->database; }
+uint64_t server_identity(const Server *s) { return hash_bytes(s->database, strlen(s->database), hash_bytes(s->pool->key, strlen(s->pool->key), 0)); }
 int64_t server_round_trips(const Server *s) { return s->round_trips; }
 
 bool server_check(Server *s, sqm_error_t *error) {

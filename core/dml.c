@@ -12,6 +12,7 @@
  * Everything is read before the first write, so a statement never meets its own rows.
  * Stored generated columns and the CHECKs that MongoDB can't decide are computed here, row by row (dml_derive); the others are the collection's validator.
  * Foreign keys are checked when the transaction ends (foreign.h): here only where that is the end of the statement. */
+#include "counts.h"
 #include "dml_internal.h"
 
 #include <stdlib.h>
@@ -60,8 +61,10 @@ static int64_t reply_count(const bson_t *reply) {
 static bool send(Dml *d, const bson_t *command, int64_t *n) {
     bson_t reply;
     bool ok = server_write(d->x->server, command, &reply, d->x->error);
-    if (ok) *n += reply_count(&reply);
-    else schema_name_violation(d->table, d->x->error);
+    int64_t count = ok ? reply_count(&reply) : 0;
+    *n += count;
+    if (ok && bson_has_field(command, "insert")) counts_add(d->x->server, d->table->name, count);
+    if (!ok) schema_name_violation(d->table, d->x->error);
     bson_destroy(&reply);
     return ok;
 }
