@@ -247,6 +247,26 @@ def test_admin_widgets_inside(browser):
     assert set(document["meta"]["category_id"]) == {"$oid"}
 
 
+def test_references(browser):
+    """An array of references is chosen like a many-to-many field."""
+    browser.site.shell("from blog.models import Topic\nfor name in ('Music', 'Film', 'Books'): Topic.objects.get_or_create(name=name)")
+    browser.open("/admin/blog/entry/add/")
+    browser.fill("headline", "Referring")
+    browser.fill("blog-name", "Blog")
+    topics = Select(browser.one("#id_topics"))
+    topics.select_by_visible_text("Music")
+    topics.select_by_visible_text("Books")
+    browser.submit()
+    assert "was added successfully" in browser.text()
+    (document,) = stored(browser.site, "Referring")
+    assert len(document["topics_id"]) == 2 and all(set(key) == {"$oid"} for key in document["topics_id"])
+    open_entry(browser, "Referring")
+    assert {option.text for option in Select(browser.one("#id_topics")).all_selected_options} == {"Music", "Books"}
+    Select(browser.one("#id_topics")).deselect_by_visible_text("Music")
+    browser.submit()
+    assert len(stored(browser.site, "Referring")[0]["topics_id"]) == 1
+
+
 def test_change_list(browser):
     make_entry(browser.site, "Listed one")
     browser.site.shell("from blog.models import Entry\nEntry.objects.create(headline='Listed two', blog={'name': 'Stones'}, meta={'published': '2026-02-01', 'rating': 5})")

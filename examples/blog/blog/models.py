@@ -75,7 +75,7 @@ class Entry(models.Model):
     authors = models.ArrayField(model_container=Author, default=list, blank=True)
     tags = models.ArrayField(base_field=models.CharField(max_length=30), default=list, blank=True)
     extra = models.JSONField(null=True, blank=True)
-    # topics = models.ArrayReferenceField(to=Topic, blank=True)
+    topics = models.ArrayReferenceField(to=Topic, blank=True)
 
     class Meta:
         verbose_name_plural = "entries"
