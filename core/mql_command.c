@@ -310,6 +310,37 @@ static void add_keys(Emit *em, const Plan *scan, const KeyFilter *keys, int n_ke
     }
 }
 
+/* Nothing that sorts before `bound` is left out, whatever its type: ascending {$not: {$gt: bound}}, NULLs first; descending {$not: {$lt: bound}, $ne: null}. */
+static void add_bound(Emit *em, const Plan *scan, const Value *bound, bson_t *filter) {
+    const SortKey *key = &scan->sort.at[0];
+    bson_t extra = BSON_INITIALIZER, ops, negated;
+    Str field = rel_field(em->rel, key->expr->column);
+    bson_append_document_begin(&extra, field.p, (int)field.n, &ops);
+    bson_append_document_begin(&ops, "$not", -1, &negated);
+    mql_value(&negated, key->descending ? "$lt" : "$gt", bound);
+    bson_append_document_end(&ops, &negated);
+    if (key->descending) bson_append_null(&ops, "$ne", -1);
+    bson_append_document_end(&extra, &ops);
+    and_filter(filter, &extra);
+}
+
+void mql_bound(const Plan *scan, int64_t nth, bson_t *command) {
+    const SortKey *key = &scan->sort.at[0];
+    Str name = scan->rel->table->name, field = rel_field(scan->rel, key->expr->column);
+    bson_t child;
+    bson_append_utf8(command, "find", -1, name.p, (int)name.n);
+    bson_append_document_begin(command, "sort", -1, &child);
+    bson_append_int32(&child, field.p, (int)field.n, key->descending ? -1 : 1);
+    bson_append_document_end(command, &child);
+    bson_append_int64(command, "skip", -1, nth);
+    bson_append_int64(command, "limit", -1, 1);
+    bson_append_bool(command, "singleBatch", -1, true);
+    bson_append_document_begin(command, "projection", -1, &child);
+    bson_append_int32(&child, field.p, (int)field.n, 1);
+    if (!str_is(field, "_id")) bson_append_int32(&child, "_id", 3, 0);
+    bson_append_document_end(command, &child);
+}
+
 /* Evaluates LIMIT or OFFSET. -1: none. */
 static bool count_value(Emit *em, const Expr *e, const char *what, int64_t *out, int *parameter) {
     *out = -1;
@@ -356,7 +387,7 @@ static bool counts_rows(const Query *q) {
 /* More rows in the first reply than the server's default of 101: most results then need one round trip. */
 enum { FIRST_BATCH = 2000 };
 
-bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, int n_keys, bson_t *command, bool *never) {
+bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *request, bson_t *command, bool *never) {
     bson_t filter = BSON_INITIALIZER, child;
     Str name = scan->rel->table->name;
     int64_t limit = -1, offset = -1;
@@ -366,7 +397,12 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
     bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
-    if (ok) add_keys(em, scan, keys, n_keys, &filter, never);
+    if (ok) add_keys(em, scan, request->keys, request->n_keys, &filter, never);
+    if (ok && request->bound) add_bound(em, scan, request->bound, &filter);
+    if (request->part) {
+        offset = request->skip;
+        limit = request->limit ? request->limit : -1;
+    }
     /* An aggregate without GROUP BY has a row even of nothing: the executor makes it when no document comes. */
     if (ok && *never) { bson_destroy(&filter); return true; }
     if (!ok) { bson_destroy(&filter); return false; }
@@ -376,6 +412,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
         if (scan->sort.n) {
             bson_append_document_begin(command, "sort", 4, &child);
             append_sort(em, &scan->sort, &child);
+            if (request->part && !bson_has_field(&child, "_id")) bson_append_int32(&child, "_id", 3, 1);
             bson_append_document_end(command, &child);
         }
         if (offset_parameter >= 0) mql_parameter(command, "skip", offset_parameter);
@@ -390,6 +427,8 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
              * see that there is none: otherwise a cursor may stay open, whose end costs a round trip. */
             if (limit == 1) bson_append_bool(command, "singleBatch", 11, true);
             bson_append_int64(command, "batchSize", 9, limit == 1 ? 1 : limit + 1);
+        } else if (request->batch) {
+            bson_append_int64(command, "batchSize", 9, request->batch);
         } else if (!em->show) {
             bson_append_int32(command, "batchSize", 9, FIRST_BATCH);
         }

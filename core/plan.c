@@ -191,18 +191,80 @@ const Plan *plan_scan_of(const Plan *plan, int rel) {
     return found ? found : plan_scan_of(plan->right, rel);
 }
 
-/* ORDER BY on the columns of the collection that drives the joins: joins and filters keep its order, so the server sorts, by an index when there is one. */
+/* Do the joins above the driving scan leave each of its rows at most once? */
+static bool keeps_single(const Plan *plan) {
+    for (; plan->tag != PLAN_SCAN; plan = plan->left)
+        if (plan->tag == PLAN_JOIN && plan->kind != JOIN_SEMI && plan->kind != JOIN_ANTI && !plan->unique_right) return false;
+    return true;
+}
+
+/* Is every row in the index, in the order of its keys? A unique index may leave NULLs out. */
+static bool orders_rows(const Table *t, const Index *index) {
+    if (index->where_text.n || !index->keys.n) return false;
+    for (int i = 0; i < index->keys.n; i++) {
+        int column = index->keys.at[i].column;
+        if (column < 0 || index->keys.at[i].opclass.n || (index->unique && index != &t->id_index && !t->columns.at[column].not_null)) return false;
+    }
+    return true;
+}
+
+static bool index_has_order(const Index *index, const SortKeys *sort) {
+    if (index->keys.n < sort->n) return false;
+    for (int i = 0; i < sort->n; i++) {
+        const IndexKey *k = &index->keys.at[i];
+        bool backwards = index->keys.at[0].descending != sort->at[0].descending;
+        if (k->column != sort->at[i].expr->column || (k->descending != sort->at[i].descending) != backwards) return false;
+    }
+    return true;
+}
+
+/* What indexes do for the scan's order. Only of a whole table: with conditions or keys the server has other indexes to choose from. */
+static void note_order(Plan *scan) {
+    const Table *t = scan->rel->table;
+    enum { BOUND_ROWS = 2000 };         /* below that sorting everything costs less than asking twice */
+    if (!t->declared || scan->match.n || scan->left) return;
+    for (int i = -1; i < t->indexes.n && !scan->ordered; i++) {
+        const Index *index = i < 0 ? &t->id_index : &t->indexes.at[i];
+        if (!orders_rows(t, index)) continue;
+        scan->ordered = index_has_order(index, &scan->sort);
+        if (index->keys.at[0].column == scan->sort.at[0].expr->column && scan->total >= BOUND_ROWS) scan->bound_index = index;
+    }
+    if (scan->ordered) scan->bound_index = NULL;
+}
+
+/* ORDER BY on the columns of the collection that drives the joins: joins and filters keep its order, so the server sorts, by an index when there is one.
+ * Past a key that no two rows share the order is decided. */
 static bool push_sort(Planner *p, const Query *q, Plan *plan) {
     Plan *scan = plan_driving_scan(plan);
     if (!scan || scan->sort.n || q->order.n > 32) return false;
-    for (int i = 0; i < q->order.n; i++) {
-        const Expr *e = q->order.at[i].expr;
-        if (e->tag != EXPR_VAR || e->level || e->rel != scan->rel->id || !mql_can_sort(&q->order.at[i], scan->rel)) return false;
-        for (int k = 0; k < i; k++)   /* a sort document can't name a field twice */
+    bool single = keeps_single(plan), decided = false;
+    int n = 0;
+    for (; n < q->order.n && !decided; n++) {
+        const Expr *e = q->order.at[n].expr;
+        if (e->tag != EXPR_VAR || e->level || e->rel != scan->rel->id || !mql_can_sort(&q->order.at[n], scan->rel)) return false;
+        for (int k = 0; k < n; k++)   /* a sort document can't name a field twice */
             if (expr_equal(q->order.at[k].expr, e)) return false;
+        decided = single && !e->nullable && e->column < scan->rel->table->columns.n && table_column_is_unique(scan->rel->table, e->column);
     }
-    for (int i = 0; i < q->order.n; i++) vec_push(p->cc->arena, &scan->sort, q->order.at[i]);
+    for (int i = 0; i < n; i++) vec_push(p->cc->arena, &scan->sort, q->order.at[i]);
+    note_order(scan);
     return true;
+}
+
+/* LIMIT stands above joins that may drop rows: those who read hear how many rows are likely to do. */
+static void want(const Query *q, Plan *plan) {
+    enum { SLACK = 4 };
+    int slack = 1;
+    if (!plan_driving_scan(plan)) return;
+    for (;; plan = plan->left) {
+        if (plan->tag == PLAN_SCAN || plan->tag == PLAN_JOIN) {
+            plan->wanted_limit = q->limit;
+            plan->wanted_offset = q->offset;
+        }
+        if (plan->tag == PLAN_FILTER || (plan->tag == PLAN_JOIN && (plan->kind == JOIN_SEMI || plan->kind == JOIN_ANTI))) slack = SLACK;
+        plan->slack = slack;
+        if (plan->tag == PLAN_SCAN) return;
+    }
 }
 
 static bool targets_are_slots(const Query *q) {
@@ -249,15 +311,20 @@ static Plan *limit(Planner *p, const Query *q, Plan *plan) {
     if (counted->tag == PLAN_SCAN && !counted->grouped && !q->with_ties && !p->options->no_optimise) {
         counted->limit = q->limit;
         counted->offset = q->offset;
+        if (counted->bound_index && q->limit) p->n_reads++;
+        else counted->bound_index = NULL;
         return plan;
     }
     Plan *l = plan_new(p, PLAN_LIMIT, plan);
     l->limit = q->limit;
     l->offset = q->offset;
     l->with_ties = q->with_ties;
-    if (plan->tag == PLAN_SORT && q->limit && !q->with_ties) {
+    if (!q->limit || q->with_ties || p->options->no_optimise) return l;
+    if (plan->tag == PLAN_SORT) {
         plan->limit = q->limit;
         plan->offset = q->offset;
+    } else {
+        want(q, plan);
     }
     return l;
 }
@@ -297,7 +364,10 @@ static void lock_columns(Planner *p, Query *q) {
 static Plan *base(Planner *p, Query *q) {
     Exprs conditions = {0}, kept = {0};
     plan_conjuncts(p, q->where, &conditions);
-    if (!p->options->no_optimise) plan_unnest(p, q, &conditions);
+    if (!p->options->no_optimise) {
+        plan_reduce_outer(p, q, &conditions);
+        plan_unnest(p, q, &conditions);
+    }
     bool never = false;
     for (int i = 0; i < conditions.n; i++) {
         if (is_false(conditions.at[i])) never = true;
