@@ -42,8 +42,9 @@ static void after_fork(void) {
 }
 
 static void start_driver(void) {
+    /* It warns on stderr about each aborted transaction; and about shared memory that it can't have, before mongoc_init() returns. */
+    if (!getenv("SQM_DRIVER_LOG")) mongoc_log_set_handler(quiet, NULL);
     mongoc_init();
-    if (!getenv("SQM_DRIVER_LOG")) mongoc_log_set_handler(quiet, NULL);    /* it warns on stderr about each aborted transaction */
     pthread_atfork(NULL, NULL, after_fork);
 }
 

@@ -90,7 +90,7 @@ void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
     for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], &row[removed ? keys->at[i].parent_column : keys->at[i].child_column], removed);
 }
 
-static bool ends_here(const Dml *d) { return d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
+static bool ends_here(const Dml *d) { return !d->x->nested && d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
 
 bool dml_satisfied(Dml *d, bool *satisfied) {
     *satisfied = true;
@@ -99,8 +99,14 @@ bool dml_satisfied(Dml *d, bool *satisfied) {
 
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
     Exec *x = d->x;
+    if (x->nested) {
+        bool ok = attempt(d, context);
+        exec_forget(x);
+        return ok;
+    }
     for (;;) {
         bool retry = false;
+        cascade_clear(x);
         if (!server_statement_begin(x->server, x->error)) return false;
         bool ok = attempt(d, context) && (!ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
         exec_forget(x);         /* its cursors and its view end with the transaction */
@@ -396,7 +402,8 @@ bool dml_run(Exec *x, const Catalog *catalog, Dml **out, sqm_error_t *error) {
     d->has_returning = r->insert ? r->insert->has_returning : r->modify->has_returning;
     exec_eval_init(x, &d->ev, NEW_ARRAY(&x->arena, Value, d->row->n_slots + 1), NULL, &d->scratch);
     bool ok = server_check(x->server, x->error) && (r->insert ? dml_insert(d, r->insert) : dml_modify(d, r->modify, x->plan->modify));
-    if (x->foreign && !server_in_transaction(x->server)) foreign_clear(x->foreign);
+    cascade_clear(x);
+    if (x->foreign && !x->nested && !server_in_transaction(x->server)) foreign_clear(x->foreign);
     if (ok) keep_returned(d);
     rows_free(&d->returned);
     arena_free(&d->scratch);

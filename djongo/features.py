@@ -213,13 +213,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         "The catalogue isn't read by SQL statements, which this test counts.": {
             "cache.tests.CreateCacheTableForDBCacheTests.test_createcachetable_observes_database_router",
         },
-        "A cursor gives naive UTC, whatever the connection's time zone.": {
-            "timezones.tests.NewDatabaseTests.test_cursor_execute_returns_aware_datetime",
-            "timezones.tests.NewDatabaseTests.test_cursor_explicit_time_zone",
-        },
-        "What an execute wrapper made of a statement isn't known afterwards.": {
-            "backends.base.test_base.ExecuteWrapperTests.test_wrapper_debug",
-        },
         "A password without a user name is refused before anything connects.": {
             "backends.tests.BackendTestCase.test_unicode_password",
         },

@@ -101,7 +101,7 @@ bool execution_bind(ModuleState *state, Execution *execution, PyObject *paramete
 enum { FORMAT_LAZY = 'l', FORMAT_NATIVE = 'n' };
 
 /* The current row as a tuple; NULL with an exception that names the column. `formats`: bytes, or NULL. */
-PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats);
+PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats, PyObject *zone);
 
 /* ---- stored documents (document.c), read piece by piece ----------------------------------------------------------- */
 
@@ -135,6 +135,7 @@ typedef struct Connection {
     Cursor *open;               /* cursors that hold a statement; borrowed, doubly linked */
     Execution *orphans;
     bool busy, autocommit, json_text;
+    PyObject *zone;             /* a tzinfo that "timestamp with time zone" columns come in; NULL: naive UTC */
 } Connection;
 
 /* Takes the connection for this thread; false with InterfaceError (closed, forked) or ProgrammingError (busy). */
