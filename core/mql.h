@@ -16,6 +16,10 @@ bool mql_can_match(const Expr *e, const Rel *rel);
 bool mql_can_express(const Expr *e, const Rel *rel);
 /* May the whole GROUP BY + aggregates of the query run as $group on `rel`? */
 bool mql_can_group(const Query *q, const Rel *rel);
+/* May SELECT DISTINCT of the query's targets run as $group on `rel`? */
+bool mql_can_distinct(const Query *q, const Rel *rel);
+/* An aggregate that the server answers by [sum, count]: aggregate_mean() makes the value of it. */
+bool mql_is_mean(const Expr *e);
 /* May this sort key be sorted by the server (a plain column; NULLs where MongoDB puts them)? */
 bool mql_can_sort(const SortKey *key, const Rel *rel);
 

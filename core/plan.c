@@ -460,6 +460,46 @@ static Plan *choose(Planner *p, Query *q, Plan *plan) {
     return c;
 }
 
+static int target_of(const Query *q, const Expr *e) {
+    for (int t = 0; t < q->n_visible; t++)
+        if (expr_equal(e, q->targets.at[t].expr) || (e->tag == EXPR_VAR && e->level == 0 && e->slot == q->targets.at[t].slot)) return t;
+    return -1;
+}
+
+static Expr *slot_var(Planner *p, const Target *t) {
+    Expr *var = NEW(p->cc->arena, Expr);
+    *var = (Expr){.tag = EXPR_VAR, .type = t->expr->type, .nullable = t->expr->nullable, .pos = t->expr->pos, .rel = -1, .column = -1, .slot = t->slot, .label = t->expr->label};
+    return var;
+}
+
+/* SELECT DISTINCT a, b FROM t   ->   SELECT a, b FROM t GROUP BY a, b, which the server can do; with a key of t among them every row is distinct anyway.
+ * Not done when (1) more than one table is read, or something stands between the rows and DISTINCT; (2) the server's groups aren't exactly ours;
+ * (3) a LIMIT without ORDER BY ends it early; (4) ORDER BY has keys that aren't targets. */
+static void group_distinct(Planner *p, Query *q) {
+    if (!q->distinct || q->distinct_on.n || q->grouped || q->windows.n || q->locking.n || !q->from || q->from->rel < 0) return;         /* (1) */
+    const Rel *rel = q->rels.at[q->from->rel];
+    if (rel->kind != REL_TABLE || q->targets.n != q->n_visible) return;                                                                 /* (1) */
+    for (int t = 0; t < q->n_visible; t++) {
+        const Expr *e = q->targets.at[t].expr;
+        bool key = e->tag == EXPR_VAR && !e->level && !e->nullable && e->rel == rel->id && e->column < rel->table->columns.n && table_column_is_unique(rel->table, e->column);
+        if (key) {
+            q->distinct = false;
+            return;
+        }
+    }
+    if (!mql_can_distinct(q, rel) || (q->limit && !q->order.n)) return;                                                                 /* (2) (3) */
+    for (int i = 0; i < q->order.n; i++)
+        if (target_of(q, q->order.at[i].expr) < 0) return;                                                                              /* (4) */
+    for (int i = 0; i < q->order.n; i++) q->order.at[i].expr = slot_var(p, &q->targets.at[target_of(q, q->order.at[i].expr)]);
+    for (int t = 0; t < q->n_visible; t++) {
+        vec_push(p->cc->arena, &q->group_keys, q->targets.at[t].expr);
+        vec_push(p->cc->arena, &q->group_slots, q->targets.at[t].slot);
+        q->targets.at[t].expr = slot_var(p, &q->targets.at[t]);
+    }
+    q->distinct = false;
+    q->grouped = true;
+}
+
 void plan_block(Planner *p, Query *q) {
     if (q->plan) return;
     QueryPlan *qp = NEW(p->cc->arena, QueryPlan);
@@ -483,6 +523,7 @@ void plan_block(Planner *p, Query *q) {
         SemiJoins outer = p->semi;
         p->semi = (SemiJoins){0};
         lock_columns(p, q);
+        if (!p->options->no_optimise) group_distinct(p, q);
         plan = choose(p, q, base(p, q));
         p->semi = outer;
     }

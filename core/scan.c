@@ -290,6 +290,15 @@ static Value group_value(const bson_iter_t *it, Type type) {
     return v;
 }
 
+/* [sum, count] */
+static bool decode_mean(ScanNode *s, const Expr *e, const bson_iter_t *it, Value *out) {
+    bson_iter_t item;
+    if (!bson_iter_recurse(it, &item) || !bson_iter_next(&item)) return error_set(s->node.x->error, SQM_ERROR_SERVER, "the server sent a damaged document");
+    Value sum = value_from_bson(&item, TYPE(UNKNOWN));
+    int64_t n = bson_iter_next(&item) ? bson_iter_as_int64(&item) : 0;
+    return aggregate_mean(s->node.ev, e, &sum, n, out);
+}
+
 /* { k: [...], a: [...] } */
 static bool decode_group(ScanNode *s, const bson_t *doc) {
     const Query *q = s->node.run->plan->query;
@@ -300,7 +309,10 @@ static bool decode_group(ScanNode *s, const bson_t *doc) {
     if (bson_iter_init_find(&it, doc, "k") && bson_iter_recurse(&it, &item))
         for (int i = 0; i < q->group_slots.n && bson_iter_next(&item); i++) frame[q->group_slots.at[i]] = group_value(&item, q->group_keys.at[i]->type);
     if (bson_iter_init_find(&it, doc, "a") && bson_iter_recurse(&it, &item))
-        for (int i = 0; i < q->agg_slots.n && bson_iter_next(&item); i++) frame[q->agg_slots.at[i]] = group_value(&item, q->aggs.at[i]->type);
+        for (int i = 0; i < q->agg_slots.n && bson_iter_next(&item); i++) {
+            if (!mql_is_mean(q->aggs.at[i])) frame[q->agg_slots.at[i]] = group_value(&item, q->aggs.at[i]->type);
+            else if (!decode_mean(s, q->aggs.at[i], &item, &frame[q->agg_slots.at[i]])) return false;
+        }
     if (q->grouping_slot >= 0) frame[q->grouping_slot] = sqm_int(0);
     return true;
 }
