@@ -3,7 +3,7 @@ PYTHON3 ?= python3
 PY := .venv/bin/python
 APPS ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-docs test-django bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-concurrency test-embedded test-backend test-docs test-django bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ test-dbapi: build  ## PEP 249, types, threads, fork, leaks
 test-logic:  ## the same SQL on MongoDB and on SQLite/PostgreSQL
 	@$(PYTHON3) tools/bootstrap.py test
 	@$(PY) tools/run_tests.py logic
+
+test-concurrency:  ## transactions, schema changes and failures, several connections at once
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tools/run_tests.py concurrency
 
 test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 	@$(PY) tools/run_tests.py embedded

@@ -87,6 +87,13 @@ struct Server {
     int journal_n, journal_cap, applied;
     size_t journal_bytes;
     int64_t writes;                     /* on a standalone server: what rollback cannot undo */
+    ServerRenew renew;                  /* NULL: nothing to guard */
+    void *renew_context;
+    const _Atomic int64_t *until;
+    _Atomic bool writing;
+    bool renewing;
+    char **held;                        /* collections that the live transaction has touched */
+    int held_n, held_cap;
     char **written;                     /* names of the collections written in the open transaction */
     int written_n, written_cap;
     Savepoint *savepoints;
@@ -107,6 +114,7 @@ struct ServerCursor {
     uint32_t server_id;
     SessionKind session;
     bool more, lost;
+    bool guarded;                           /* rows of a table, read outside of transactions */
 };
 
 struct ServerView {
@@ -131,6 +139,8 @@ typedef enum SendMode { SEND_READ, SEND_RAW } SendMode;     /* READ: the URI's r
 bool server_send(Server *s, const char *database, const bson_t *command, const bson_t *opts, SendMode mode, bson_t *reply, Failure *failure);
 /* Fills `error` from a failure. `command` (may be NULL) names the collection. Returns false. */
 bool server_report(const Server *s, const Failure *failure, const bson_t *command, const bson_t *reply, sqm_error_t *error);
+/* Is what was read still believable? Cheap until the guard's time is over. */
+bool server_still_valid(Server *s, sqm_error_t *error);
 /* A single write outside of every transaction, retried by number when the network or the primary fails. */
 bool server_write_alone(Server *s, const char *database, const bson_t *command, bson_t *reply, sqm_error_t *error);
 /* Time of the last thing the session saw, from a reply. */
@@ -146,12 +156,10 @@ void cursor_park_all(Server *s);
 /* A getMore or killCursors of the live transaction: sent as it is; a failure ends the transaction. */
 bool transaction_continue(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *error);
 bool transaction_read(Server *s, ServerView *view, const bson_t *command, bson_t *reply, sqm_error_t *error);
-bool transaction_reads_inside(const Server *s);     /* must a read now go into the transaction? */
+#define transaction_reads_inside server_reads_inside
 void transaction_suspend(Server *s);
 void transaction_clear(Server *s);                  /* frees journal and savepoints, resets the state */
 /* A bson_t is aligned more strictly than malloc()'s memory, and so is what holds one. free() it. */
 void *new_aligned(size_t size);
-int64_t clock_ms(void);                             /* monotonic */
-void pause_ms(int ms);
 
 #endif

@@ -145,7 +145,32 @@ static void journal_add(Server *s, const bson_t *command, const bson_t *reply) {
 
 /* ---- the server's transaction ---- */
 
+/* ---- collections the live transaction has locked ---- */
+
+static void release_held(Server *s) {
+    while (s->held_n > 0) bson_free(s->held[--s->held_n]);
+}
+
+bool server_holds(const Server *s, Str collection) {
+    for (int i = 0; s->live && i < s->held_n; i++)
+        if (str_is(collection, s->held[i])) return true;
+    return false;
+}
+
+static void note_held(Server *s, const bson_t *command) {
+    const char *name = command_collection(command);
+    if (!name) return;
+    for (int i = 0; i < s->held_n; i++)
+        if (strcmp(s->held[i], name) == 0) return;
+    if (s->held_n == s->held_cap) {
+        s->held_cap = s->held_cap ? s->held_cap * 2 : 8;
+        s->held = bson_realloc(s->held, sizeof *s->held * (size_t)s->held_cap);
+    }
+    s->held[s->held_n++] = bson_strdup(name);
+}
+
 static void end_live(Server *s) {
+    release_held(s);
     if (!s->live) return;
     if (!s->first) s->round_trips++;
     mongoc_client_session_abort_transaction(session_of(s), NULL);
@@ -156,6 +181,7 @@ static void end_live(Server *s) {
 void transaction_suspend(Server *s) {
     /* It steps aside for a change of collections. After one, the server answers writes on an older snapshot with conflicts, for ever. */
     s->forget_time = true;
+    s->fixed_time = (Stamp){0, 0};
     if (!s->live) return;
     cursor_park_all(s);
     end_live(s);
@@ -182,6 +208,8 @@ static bool send_inside(Server *s, const bson_t *command, bson_t *reply, Failure
     if (!ok) {
         if (snapshot_missing(failure)) s->forget_time = true;
         end_live(s);
+    } else {
+        note_held(s, command);
     }
     return ok;
 }
@@ -364,6 +392,7 @@ static Outcome bring_up(Server *s, sqm_error_t *error) {
     }
     if (s->snapshot_isolation && !fix_time(s, error)) return OUTCOME_FAILED;
     if (s->journal_n == 0) s->time = (Stamp){0, 0}, s->forget_time = false;
+    if (s->journal_n > 0 && !server_still_valid(s, error)) return OUTCOME_FAILED;     /* commands of the journal say what documents look like */
     bson_error_t text;
     if (!mongoc_client_session_start_transaction(session_of(s), s->transaction_opts, &text)) {
         Failure failure = {.domain = (int)text.domain, .code = (int)text.code, .text = text};
@@ -373,7 +402,12 @@ static Outcome bring_up(Server *s, sqm_error_t *error) {
     s->live = s->first = true;
     s->applied = 0;
     s->generation++;
-    return replay(s, error);
+    Outcome outcome = replay(s, error);
+    if (outcome == OUTCOME_DONE && s->journal_n > 0 && !server_still_valid(s, error)) {
+        end_live(s);
+        return OUTCOME_FAILED;
+    }
+    return outcome;
 }
 
 static Outcome run_inside(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *error) {
@@ -390,6 +424,10 @@ static Outcome run_inside(Server *s, const bson_t *command, bson_t *reply, sqm_e
             else s->fixed_time = (Stamp){0, 0};
         }
         return outcome;
+    }
+    if (!server_still_valid(s, error)) {
+        end_live(s);
+        return OUTCOME_FAILED;
     }
     Stamp time = reply_time(reply);
     if (time.seconds) s->time = time;
@@ -444,7 +482,7 @@ static bool settle_inside(Server *s, const bson_t *command, bool may_retry, bson
     }
 }
 
-bool transaction_reads_inside(const Server *s) {
+bool server_reads_inside(const Server *s) {
     return in_transaction(s) && (s->journal_n > 0 || s->statement_depth > 0 || s->snapshot_isolation);
 }
 
@@ -504,7 +542,11 @@ static bson_t *with_ids(const bson_t *command) {
 
 static bool write_one(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *error) {
     if (!in_transaction(s)) {
-        if (!server_write_alone(s, s->database, command, reply, error)) return false;
+        s->writing = true;      /* before the look at the clock: server_writing() */
+        bool valid = server_still_valid(s, error), ok = valid && server_write_alone(s, s->database, command, reply, error);
+        s->writing = false;
+        if (!valid) bson_init(reply);
+        if (!ok) return false;
         if (s->open && outcome_of(reply).n > 0) s->writes++, note_written(s, command);
         return true;
     }
@@ -836,6 +878,8 @@ bool server_set_isolation(Server *s, Str level, sqm_error_t *error) {
 }
 
 const char *server_isolation(const Server *s) { return s->snapshot_isolation ? "snapshot" : "read committed"; }
+
+int server_lock_timeout(const Server *s) { return s->lock_timeout_ms; }
 
 void server_set_lock_timeout(Server *s, int ms) { s->lock_timeout_ms = ms < 0 ? s->default_lock_timeout_ms : ms; }
 
