@@ -615,6 +615,7 @@ void server_close(Server *s) {
     transaction_clear(s);
     if (s->transaction_opts) mongoc_transaction_opts_destroy(s->transaction_opts);
     if (s->write_concern) bson_destroy(s->write_concern);
+    if (s->blocked) bson_destroy(s->blocked);
     for (int i = 0; i < s->held_n; i++) bson_free(s->held[i]);
     bson_free(s->held);
     bson_free(s->journal);

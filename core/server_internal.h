@@ -18,8 +18,8 @@
 
 /* A driver client with its sessions. Kept together in the pool's idle list: sessions are not made and ended for each connection.
  * PLAIN (causally consistent) runs everything outside transactions; its txnNumbers for retryable writes are ours, so libmongoc's own
- * retry helpers must not be used on it. SNAPSHOT reads for views. TRANSACTION is numbered by libmongoc. */
-typedef enum SessionKind { SESSION_PLAIN, SESSION_SNAPSHOT, SESSION_TRANSACTION, N_SESSIONS } SessionKind;
+ * retry helpers must not be used on it. SNAPSHOT reads for views. TRANSACTION and PROBE (does this write still meet a conflict?) are numbered by libmongoc. */
+typedef enum SessionKind { SESSION_PLAIN, SESSION_SNAPSHOT, SESSION_TRANSACTION, SESSION_PROBE, N_SESSIONS } SessionKind;
 typedef struct Channel {
     struct Channel *next;
     mongoc_client_t *client;
@@ -74,6 +74,7 @@ struct Server {
     bool live;
     bool first;                         /* the live transaction's first command is still to be sent: it carries the read concern */
     bool conflict;                      /* the bracketed statement met a write conflict and has to start over */
+    int hopeless;                       /* times in a row that a replay met a row which somebody has changed and committed */
     bool forget_time;                   /* the collections changed meanwhile: the next replay cannot be at `time` */
     bool journal_lost;                  /* past JOURNAL_LIMIT: no way back */
     uint64_t generation;                /* counts the server's transactions: views and cursors belong to one */
@@ -81,6 +82,8 @@ struct Server {
     bool fixed_used;                    /* something was read at fixed_time */
     int statement_depth, statement_mark;
     int64_t retry_deadline;             /* of the statement being restarted; 0 none */
+    int64_t waiting_since;
+    bson_t *blocked;                    /* the write that met the conflict; NULL: it wasn't one */
     int retries;
     int64_t started;                    /* microseconds UTC */
     JournalEntry *journal;
