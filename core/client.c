@@ -42,8 +42,9 @@ static void after_fork(void) {
 }
 
 static void start_driver(void) {
+    /* It warns on stderr about each aborted transaction; and about shared memory that it can't have, before mongoc_init() returns. */
+    if (!getenv("SQM_DRIVER_LOG")) mongoc_log_set_handler(quiet, NULL);
     mongoc_init();
-    if (!getenv("SQM_DRIVER_LOG")) mongoc_log_set_handler(quiet, NULL);    /* it warns on stderr about each aborted transaction */
     pthread_atfork(NULL, NULL, after_fork);
 }
 
@@ -628,8 +629,7 @@ bool server_forked(const Server *s) { return s->pid != getpid(); }
 int server_version(const Server *s) { return s->pool->version; }
 bool server_has_transactions(const Server *s) { return s->pool->transactions; }
 const char *server_database(const Server *s) { return s->database; }
-const char *server_identity(const Server *s) { return s->pool->key; }
-
+uint64_t server_identity(const Server *s) { return hash_bytes(s->database, strlen(s->database), hash_bytes(s->pool->key, strlen(s->pool->key), 0)); }
 void server_guard(Server *s, ServerRenew renew, void *context, const _Atomic int64_t *until) {
     s->renew = renew;
     s->renew_context = context;

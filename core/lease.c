@@ -34,7 +34,7 @@ enum {
 
 typedef struct Registration {
     struct Registration *next;
-    char *server, *database;
+    uint64_t server;                /* and database */
     char id[40];
     pid_t pid;
     int64_t registered;             /* our clock, before it was sent; INT64_MIN: never */
@@ -72,14 +72,13 @@ static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork); }
 
 static Registration *find_registration(Server *s) {
     for (Registration *r = registry; r; r = r->next)
-        if (strcmp(r->server, server_identity(s)) == 0 && strcmp(r->database, server_database(s)) == 0) return r;
+        if (r->server == server_identity(s)) return r;
     Registration *r = calloc(1, sizeof *r);
     if (!r) abort();
     bson_oid_t oid;
     bson_oid_init(&oid, NULL);
     bson_oid_to_string(&oid, r->id);
-    r->server = bson_strdup(server_identity(s));
-    r->database = bson_strdup(server_database(s));
+    r->server = server_identity(s);
     r->pid = getpid();
     r->registered = INT64_MIN;
     r->next = registry;

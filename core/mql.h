@@ -16,6 +16,10 @@ bool mql_can_match(const Expr *e, const Rel *rel);
 bool mql_can_express(const Expr *e, const Rel *rel);
 /* May the whole GROUP BY + aggregates of the query run as $group on `rel`? */
 bool mql_can_group(const Query *q, const Rel *rel);
+/* JSON_VALUE of a type the server tells apart, of a column of rel, by names alone (mql_path.c). */
+bool mql_is_scalar_path(const Expr *e, const Rel *rel);
+/* The VAR under a JSON_VALUE or JSON_QUERY for which a projection of the path (as far as it goes by names) is as good as the document; else NULL. */
+const Expr *mql_projected_root(const Expr *e);
 /* May this sort key be sorted by the server (a plain column; NULLs where MongoDB puts them)? */
 bool mql_can_sort(const SortKey *key, const Rel *rel);
 
@@ -35,12 +39,13 @@ bool mql_express_true(Emit *em, const Expr *e, bson_t *out, const char *key);
 /* Appends the aggregation expression under `key`. */
 bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key);
 
-/* Rows to fetch by key, for METHOD_KEY joins: column IN values (no NULLs, distinct). */
-typedef struct KeyFilter { int column; const Value *values; int n; } KeyFilter;
-/* The command of a SCAN: find when match/sort/skip/limit/projection is enough, aggregate otherwise. *never: no command needed, no rows.
+/* Rows to fetch by key: column IN values (no NULLs, distinct). `none`: those whose column is in none of them, which a NULL is not either, or (null_aware: NOT IN)
+ * may be: then NULLs are out unless there are no values at all, and with has_null everything is. */
+typedef struct KeyFilter { int column; const Value *values; int n; bool none, null_aware, has_null; } KeyFilter;
+/* The command of a SCAN, by `keys` too (all of them): find when match/sort/skip/limit/projection is enough, aggregate otherwise. *never: no command needed, no rows.
  * `offset`/`limit` are the scan's, evaluated. Output documents: for find the collection's (projected) documents; for grouped scans
  * { k: [key values...], a: [aggregate values...] } in query order. */
-bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, bson_t *command, bool *never);
+bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, int n_keys, bson_t *command, bool *never);
 /* update/delete commands of MODIFY_COMMAND. */
 bool mql_update(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);
 bool mql_delete(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);

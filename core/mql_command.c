@@ -50,6 +50,7 @@ bool mql_can_group(const Query *q, const Rel *rel) {
 
 bool mql_can_sort(const SortKey *key, const Rel *rel) {
     const Expr *e = key->expr;
+    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (!ordered_type(e->type) && e->type.tag != TYPE_BOOL && e->type.tag != TYPE_FLOAT8 && e->type.tag != TYPE_FLOAT4 && e->type.tag != TYPE_BYTEA) return false;
     return key->nulls_first != key->descending || !e->nullable;
@@ -235,27 +236,79 @@ static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage)
 
 /* ---- scans ---- */
 
-static void key_filter(Emit *em, const KeyFilter *keys, bson_t *out) {
-    bson_t ops, list;
+static void key_list(Emit *em, const KeyFilter *keys, bson_t *ops) {
+    bson_t list;
     char at[16];
+    int k = 0;
+    bson_append_array_begin(ops, keys->none ? "$nin" : "$in", -1, &list);
+    for (int i = 0; i < keys->n; i++) {
+        snprintf(at, sizeof at, "%d", k++);
+        mql_value(&list, at, &keys->values[i]);
+        if (em->rel->table->legacy && keys->values[i].type == SQM_UUID) {
+            snprintf(at, sizeof at, "%d", k++);
+            bson_append_binary(&list, at, -1, BSON_SUBTYPE_UUID_DEPRECATED, keys->values[i].u.bytes, 16);
+        }
+    }
+    if (keys->none && keys->null_aware) {
+        snprintf(at, sizeof at, "%d", k++);
+        bson_append_null(&list, at, -1);
+    }
+    bson_append_array_end(ops, &list);
+}
+
+static void key_filter(Emit *em, const KeyFilter *keys, bson_t *out) {
+    bson_t ops;
     Str field = rel_field(em->rel, keys->column);
     bson_append_document_begin(out, field.p, (int)field.n, &ops);
-    if (keys->n == 1) {
-        mql_value(&ops, "$eq", &keys->values[0]);
-    } else {
-        int k = 0;
-        bson_append_array_begin(&ops, "$in", -1, &list);
-        for (int i = 0; i < keys->n; i++) {
-            snprintf(at, sizeof at, "%d", k++);
-            mql_value(&list, at, &keys->values[i]);
-            if (em->rel->table->legacy && keys->values[i].type == SQM_UUID) {
-                snprintf(at, sizeof at, "%d", k++);
-                bson_append_binary(&list, at, -1, BSON_SUBTYPE_UUID_DEPRECATED, keys->values[i].u.bytes, 16);
-            }
-        }
-        bson_append_array_end(&ops, &list);
-    }
+    if (keys->n == 1 && !keys->none && !(em->rel->table->legacy && keys->values[0].type == SQM_UUID)) mql_value(&ops, "$eq", &keys->values[0]);
+    else key_list(em, keys, &ops);
     bson_append_document_end(out, &ops);
+}
+
+/* What a dump shows for keys that nobody has read: {author_id: {$in: {$keys: "b.id"}}}. */
+static void show_keys(Emit *em, const Plan *keys, bson_t *out) {
+    bson_t ops, of;
+    Text text = {.arena = em->arena};
+    Str field = rel_field(em->rel, keys->left_keys.at[0]->column);
+    expr_dump(&text, keys->right_keys.at[0]);
+    bson_append_document_begin(out, field.p, (int)field.n, &ops);
+    bson_append_document_begin(&ops, keys->kind == JOIN_ANTI ? "$nin" : "$in", -1, &of);
+    bson_append_utf8(&of, "$keys", -1, text.p, (int)text.n);
+    bson_append_document_end(&ops, &of);
+    bson_append_document_end(out, &ops);
+}
+
+/* filter -> {$and: [extra, filter]} */
+static void and_filter(bson_t *filter, bson_t *extra) {
+    if (bson_empty(filter)) {
+        bson_destroy(filter);
+        bson_steal(filter, extra);
+        return;
+    }
+    bson_t all = BSON_INITIALIZER, list;
+    bson_append_array_begin(&all, "$and", -1, &list);
+    bson_append_document(&list, "0", -1, extra);
+    bson_append_document(&list, "1", -1, filter);
+    bson_append_array_end(&all, &list);
+    bson_destroy(extra);
+    bson_destroy(filter);
+    bson_steal(filter, &all);
+}
+
+static void add_keys(Emit *em, const Plan *scan, const KeyFilter *keys, int n_keys, bson_t *filter, bool *never) {
+    for (int i = 0; i < n_keys; i++) {
+        const KeyFilter *k = &keys[i];
+        if (k->none ? k->null_aware && k->has_null : !k->n) *never = true;
+        if (k->none && !k->n) continue;
+        bson_t extra = BSON_INITIALIZER;
+        key_filter(em, k, &extra);
+        and_filter(filter, &extra);
+    }
+    for (const Plan *k = em->show ? scan->left : NULL; k; k = k->right) {
+        bson_t extra = BSON_INITIALIZER;
+        show_keys(em, k, &extra);
+        and_filter(filter, &extra);
+    }
 }
 
 /* Evaluates LIMIT or OFFSET. -1: none. */
@@ -275,10 +328,63 @@ static bool count_value(Emit *em, const Expr *e, const char *what, int64_t *out,
     return true;
 }
 
-static void append_sort(Emit *em, const SortKeys *sort, bson_t *out) {
-    for (int i = 0; i < sort->n; i++) {
-        Str field = rel_field(em->rel, sort->at[i].expr->column);
-        bson_append_int32(out, field.p, (int)field.n, sort->at[i].descending ? -1 : 1);
+/* Is it said of every row that comes that the path has a value? Then no array and no value of another class can stand in its place. */
+static bool is_known(const Exprs *match, const Expr *path) {
+    for (int i = 0; i < match->n; i++) {
+        const Expr *e = match->at[i];
+        bool strict = e->tag == EXPR_COMPARE || e->tag == EXPR_IN || e->tag == EXPR_LIKE || e->tag == EXPR_REGEX || (e->tag == EXPR_IS && e->is == IS_NULL && e->negated);
+        if (e->tag == EXPR_IN && e->negated && e->args.n == 1) strict = false;
+        if (strict && expr_equal(e->args.at[0], path)) return true;
+        if (e->tag == EXPR_COMPARE && expr_equal(e->args.at[1], path)) return true;
+    }
+    return false;
+}
+
+/* A path's value must be computed for sorting where documents may hold something else there. */
+static bool is_computed_key(const Plan *scan, const Expr *e) { return e->tag != EXPR_VAR && !is_known(&scan->match, e); }
+
+static bool has_computed_key(const Plan *scan) {
+    for (int i = 0; i < scan->sort.n; i++)
+        if (is_computed_key(scan, scan->sort.at[i].expr)) return true;
+    return false;
+}
+
+static void append_sort(Emit *em, const Plan *scan, bson_t *out) {
+    for (int i = 0; i < scan->sort.n; i++) {
+        const SortKey *key = &scan->sort.at[i];
+        int direction = key->descending ? -1 : 1;
+        char name[32];
+        if (is_computed_key(scan, key->expr)) {
+            snprintf(name, sizeof name, "_sqm_key%d", i);
+            bson_append_int32(out, name, -1, direction);
+            continue;
+        }
+        Str field = mql_place(em->arena, em->rel, key->expr).field;
+        bson_append_int32(out, field.p, (int)field.n, direction);
+    }
+}
+
+/* {$set: {_sqm_key0: the path's value}} */
+static void append_keys(Emit *em, const Plan *scan, bson_t *out) {
+    for (int i = 0; i < scan->sort.n; i++) {
+        const Expr *e = scan->sort.at[i].expr;
+        char name[32];
+        if (!is_computed_key(scan, e)) continue;
+        snprintf(name, sizeof name, "_sqm_key%d", i);
+        mql_express_path(em->arena, em->rel, e, out, name);
+    }
+}
+
+static bool is_under(Str path, Str prefix) { return path.n > prefix.n && path.p[prefix.n] == '.' && memcmp(path.p, prefix.p, prefix.n) == 0; }
+
+/* Paths of one document; of "a.b" and "a.b.c" the shorter. */
+static void append_paths(Emit *em, const Exprs *paths, bson_t *out) {
+    Str *names = NEW_ARRAY(em->arena, Str, paths->n);
+    for (int i = 0; i < paths->n; i++) names[i] = mql_projected_path(em->arena, em->rel, paths->at[i]);
+    for (int i = 0; i < paths->n; i++) {
+        bool covered = false;
+        for (int k = 0; k < paths->n && !covered; k++) covered = is_under(names[i], names[k]) || (k < i && str_eq(names[i], names[k]));
+        if (!covered) bson_append_int32(out, names[i].p, (int)names[i].n, 1);
     }
 }
 
@@ -287,52 +393,44 @@ static void append_projection(Emit *em, const Plan *scan, bson_t *out) {
     for (int i = 0; i < scan->columns.n; i++) {
         Str field = rel_field(em->rel, scan->columns.at[i].column);
         if (str_is(field, "_id")) id = true;
-        bson_append_int32(out, field.p, (int)field.n, 1);
+        if (scan->columns.at[i].paths.n && !str_is(field, "_id")) append_paths(em, &scan->columns.at[i].paths, out);
+        else bson_append_int32(out, field.p, (int)field.n, 1);
     }
     /* With nothing to fetch the smallest document is _id alone. */
     if (!id) bson_append_int32(out, "_id", 3, scan->columns.n ? 0 : 1);
 }
 
+/* SELECT COUNT(*) and nothing else. */
+static bool counts_rows(const Query *q) {
+    if (q->group_keys.n || !q->aggs.n) return false;
+    for (int i = 0; i < q->aggs.n; i++)
+        if (!is_aggregate(q->aggs.at[i], "count") || q->aggs.at[i]->args.n || q->aggs.at[i]->filter) return false;
+    return true;
+}
+
 /* More rows in the first reply than the server's default of 101: most results then need one round trip. */
 enum { FIRST_BATCH = 2000 };
 
-bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, bson_t *command, bool *never) {
+bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, int n_keys, bson_t *command, bool *never) {
     bson_t filter = BSON_INITIALIZER, child;
     Str name = scan->rel->table->name;
     int64_t limit = -1, offset = -1;
     int limit_parameter = -1, offset_parameter = -1;
     em->rel = scan->rel;
     *never = scan->never;
-    if (keys && keys->n == 0) *never = true;
     bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
+    if (ok) add_keys(em, scan, keys, n_keys, &filter, never);
     /* An aggregate without GROUP BY has a row even of nothing: the executor makes it when no document comes. */
     if (ok && *never) { bson_destroy(&filter); return true; }
-    if (ok && keys) {
-        bson_t both = BSON_INITIALIZER;
-        key_filter(em, keys, &both);
-        if (!bson_empty(&filter)) {
-            bson_t all = BSON_INITIALIZER, list;
-            bson_append_array_begin(&all, "$and", -1, &list);
-            bson_append_document(&list, "0", -1, &both);
-            bson_append_document(&list, "1", -1, &filter);
-            bson_append_array_end(&all, &list);
-            bson_destroy(&both);
-            bson_destroy(&filter);
-            bson_steal(&filter, &all);
-        } else {
-            bson_destroy(&filter);
-            bson_steal(&filter, &both);
-        }
-    }
     if (!ok) { bson_destroy(&filter); return false; }
-    if (!scan->grouped) {
+    if (!scan->grouped && !has_computed_key(scan)) {
         bson_append_utf8(command, "find", 4, name.p, (int)name.n);
         if (!bson_empty(&filter)) bson_append_document(command, "filter", 6, &filter);
         if (scan->sort.n) {
             bson_append_document_begin(command, "sort", 4, &child);
-            append_sort(em, &scan->sort, &child);
+            append_sort(em, scan, &child);
             bson_append_document_end(command, &child);
         }
         if (offset_parameter >= 0) mql_parameter(command, "skip", offset_parameter);
@@ -343,9 +441,10 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
         append_projection(em, scan, &child);
         bson_append_document_end(command, &child);
         if (limit > 0 && limit <= FIRST_BATCH) {
-            /* One document always fits into a batch; of more, a single batch of 16 MB could lose some. */
+            /* One document always fits into a batch; of more, a single batch of 16 MB could lose some. A batch with room for one more lets the server
+             * see that there is none: otherwise a cursor may stay open, whose end costs a round trip. */
             if (limit == 1) bson_append_bool(command, "singleBatch", 11, true);
-            bson_append_int64(command, "batchSize", 9, limit);
+            bson_append_int64(command, "batchSize", 9, limit == 1 ? 1 : limit + 1);
         } else if (!em->show) {
             bson_append_int32(command, "batchSize", 9, FIRST_BATCH);
         }
@@ -354,15 +453,45 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
         int n = 0;
         bson_append_utf8(command, "aggregate", 9, name.p, (int)name.n);
         bson_append_array_begin(command, "pipeline", 8, &pipeline);
+        if (bson_empty(&filter) && counts_rows(q) && scan->rel->table->declared) {
+            /* All rows, said so that the server counts the keys of an index instead of reading every document. */
+            bson_append_document_begin(&filter, "_id", 3, &stage);
+            bson_append_minkey(&stage, "$gte", 4);
+            bson_append_document_end(&filter, &stage);
+        }
         if (!bson_empty(&filter)) {
             bson_append_document_begin(&pipeline, "0", 1, &stage);
             bson_append_document(&stage, "$match", 6, &filter);
             bson_append_document_end(&pipeline, &stage);
             n = 1;
         }
-        ok = group_stages(em, q, &pipeline, &n);
+        if (scan->grouped) {
+            ok = group_stages(em, q, &pipeline, &n);
+        } else {
+            char at[16];
+            bson_t part;
+            for (int i = 0; i < 5; i++) {
+                if (i == 2 && offset <= 0 && offset_parameter < 0) continue;
+                if (i == 3 && limit <= 0 && limit_parameter < 0) continue;
+                snprintf(at, sizeof at, "%d", n++);
+                bson_append_document_begin(&pipeline, at, -1, &stage);
+                if (i == 2 && offset_parameter >= 0) mql_parameter(&stage, "$skip", offset_parameter);
+                else if (i == 2) bson_append_int64(&stage, "$skip", -1, offset);
+                else if (i == 3 && limit_parameter >= 0) mql_parameter(&stage, "$limit", limit_parameter);
+                else if (i == 3) bson_append_int64(&stage, "$limit", -1, limit);
+                else {
+                    bson_append_document_begin(&stage, i == 0 ? "$set" : i == 1 ? "$sort" : "$project", -1, &part);
+                    if (i == 0) append_keys(em, scan, &part);
+                    else if (i == 1) append_sort(em, scan, &part);
+                    else append_projection(em, scan, &part);
+                    bson_append_document_end(&stage, &part);
+                }
+                bson_append_document_end(&pipeline, &stage);
+            }
+        }
         bson_append_array_end(command, &pipeline);
         bson_append_document_begin(command, "cursor", 6, &child);
+        if (!scan->grouped && !em->show) bson_append_int32(&child, "batchSize", 9, FIRST_BATCH);
         bson_append_document_end(command, &child);
     }
     bson_destroy(&filter);

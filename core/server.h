@@ -29,7 +29,7 @@ bool server_ping(Server *s, sqm_error_t *error);
 int server_version(const Server *s);        /* major*1000000 + minor*1000 + patch */
 bool server_has_transactions(const Server *s);
 const char *server_database(const Server *s);
-const char *server_identity(const Server *s);           /* equal for connections that share URI and options. Has the password in it: never shown */
+uint64_t server_identity(const Server *s);  /* the same for all connections to one database by one URI */
 /* Another connection to the same database, for another thread. NULL error is fine. */
 Server *server_sibling(const Server *s, sqm_error_t *error);
 
