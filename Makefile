@@ -48,6 +48,10 @@ test-logic:  ## the same SQL on MongoDB and on SQLite/PostgreSQL
 	@$(PYTHON3) tools/bootstrap.py test
 	@$(PY) tools/run_tests.py logic
 
+test-concurrency:  ## transactions, schema changes and failures, several connections at once
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tools/run_tests.py concurrency
+
 test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 	@$(PY) tools/run_tests.py embedded
 

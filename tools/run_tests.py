@@ -107,6 +107,7 @@ def steps():
         Step("layers", [[PYTHON, "tests/check_layers.py"]], minutes=1, needs=["tests/check_layers.py"]),
         pytest_step("dbapi", "tests/dbapi", minutes=8),
         pytest_step("logic", "tests/logic", minutes=8),
+        pytest_step("concurrency", "tests/concurrency", minutes=6),
         pytest_step("embedded", "tests/embedded"),
         pytest_step("backend", "tests/backend", minutes=8),
         pytest_step("orm", "tests/orm", minutes=4),
