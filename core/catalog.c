@@ -270,7 +270,8 @@ static bool read_column(Reader *r, const bson_t *d) {
     if (!type_parse(type, &c.type)) return senseless(r, "there is no type", type);
     if (!c.field.n) c.field = c.name;
     c.not_null = read_flag(d, "not_null");
-    c.hidden = read_flag(d, "hidden");
+    c.indexed = read_flag(d, "indexed");
+    c.hidden = c.indexed || read_flag(d, "hidden");
     c.identity = read_flag(d, "identity");
     c.default_text = read_text(r->arena, d, "default");
     c.generated_text = read_text(r->arena, d, "generated");
@@ -323,7 +324,7 @@ static bool read_index(Reader *r, const bson_t *d) {
             Str column = read_text(r->arena, &key, "column");
             IndexKey k = {.column = -1, .expr_text = read_text(r->arena, &key, "expr"), .descending = read_flag(&key, "descending")};
             k.opclass = read_text(r->arena, &key, "opclass");
-            if (!k.expr_text.n && (k.column = exact_column(r->table, column)) < 0) return senseless(r, "there is no column", column);
+            if ((k.column = exact_column(r->table, column)) < 0) return senseless(r, "there is no column", column);
             vec_push(r->arena, &index.keys, k);
         }
     }
@@ -465,6 +466,7 @@ static void put_column(bson_t *d, const Column *c) {
     bson_append_utf8(d, "type", -1, type_text(c->type, type, sizeof type), -1);
     put_flag(d, "not_null", c->not_null);
     put_flag(d, "hidden", c->hidden);
+    put_flag(d, "indexed", c->indexed);
     put_flag(d, "identity", c->identity);
     put_text(d, "default", c->default_text);
     put_text(d, "generated", c->generated_text);
@@ -504,8 +506,8 @@ static void put_index(bson_t *d, const Table *t, const Index *index) {
         const IndexKey *k = &index->keys.at[i];
         Item key;
         bson_append_document_begin(&keys, number_name(i, key.buffer), -1, &key.doc);
-        if (k->column >= 0) put_text(&key.doc, "column", t->columns.at[k->column].name);
-        else put_text(&key.doc, "expr", k->expr_text);
+        put_text(&key.doc, "column", t->columns.at[k->column].name);
+        put_text(&key.doc, "expr", k->expr_text);
         put_flag(&key.doc, "descending", k->descending);
         put_text(&key.doc, "opclass", k->opclass);
         bson_append_document_end(&keys, &key.doc);
@@ -529,7 +531,7 @@ static void put_legacy_fields(bson_t *out, const Table *t) {
     for (int i = 0; i < t->columns.n; i++) {
         const Column *c = &t->columns.at[i];
         const char *code = type_code(c->type);
-        if (str_is(c->field, "_id")) continue;
+        if (str_is(c->field, "_id") || c->indexed) continue;
         bson_append_document_begin(&fields, c->field.p, (int)c->field.n, &field);
         if (*code) bson_append_utf8(&field, "type_code", -1, code, -1);
         else bson_append_null(&field, "type_code", -1);
@@ -666,8 +668,7 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     text_adds(out, "[");
     for (int i = 0; i < index->keys.n; i++) {
         separate(out, i);
-        int column = index->keys.at[i].column;
-        if (column >= 0) json_quote(out, t->columns.at[column].name);
+        if (!index->keys.at[i].expr_text.n) json_quote(out, t->columns.at[index->keys.at[i].column].name);
         else text_adds(out, "null");
     }
     text_adds(out, "]");
@@ -683,7 +684,7 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     key_of(out, "expressions");
     text_adds(out, "[");
     for (int i = 0, n = 0; i < index->keys.n; i++) {
-        if (index->keys.at[i].column >= 0) continue;
+        if (!index->keys.at[i].expr_text.n) continue;
         separate(out, n++);
         json_quote(out, index->keys.at[i].expr_text);
     }

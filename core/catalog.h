@@ -19,7 +19,8 @@ typedef struct Column {
     Str field;          /* the BSON key: "_id" for a new table's single-column primary key, else the name */
     Type type;
     bool not_null;
-    bool hidden;        /* not part of SELECT * (the ObjectId _id beside a djongo 1.3 table's own key) */
+    bool hidden;        /* not part of SELECT * (the ObjectId _id beside a djongo 1.3 table's own key; `indexed` ones) */
+    bool indexed;       /* no column of SQL's: the value of an expression that indexes are on (generated_text), which nobody can name. docs/semantics.md */
     bool identity;      /* fed from the table's counter */
     Str default_text;   /* SQL expression or empty */
     Str generated_text; /* GENERATED ALWAYS AS (...) or empty */
@@ -27,7 +28,7 @@ typedef struct Column {
     Str collation, comment;
 } Column;
 
-typedef struct IndexKey { int column; Str expr_text; bool descending; Str opclass; } IndexKey;   /* column -1: expression */
+typedef struct IndexKey { int column; Str expr_text; bool descending; Str opclass; } IndexKey;   /* expr_text.n: an expression, `column` is the indexed one that holds it */
 typedef struct Index {
     Str name;           /* also the MongoDB index name */
     bool unique, nulls_not_distinct;

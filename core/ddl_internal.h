@@ -19,6 +19,7 @@ typedef struct Rewrite {
     Type type;
     bool not_null;
     bool counter;               /* NULL: the table's next number */
+    bool indexed;               /* the value of an indexed expression */
     /* STEP_COPY: the field becomes _id. */
     Str promote;                /* field that moved into _id and isn't kept; empty: none */
     Str demote;                 /* field that takes the old _id; empty: it is given up */
@@ -96,6 +97,10 @@ Expr *ddl_row_value(Ddl *d, const Catalog *c, const Table *t, Str text, const Re
 /* The value of a generated column; fails when such a column may not have this expression. */
 Expr *ddl_generated(Ddl *d, const Catalog *c, const Table *t, int column, const Rel **rel);
 Expr *ddl_default(Ddl *d, const Catalog *c, Str text);
+/* The type of an expression that an index is to be on; fails when it can't be. */
+Type ddl_indexable(Ddl *d, const Catalog *c, const Table *t, Str text, Pos pos);
+/* Can MongoDB's partial indexes say the index's condition? Else its value becomes an indexed expression. */
+bool ddl_partial_fits(Ddl *d, const Catalog *c, const Table *t, const Index *index);
 /* The columns an expression over a table reads, as a set. */
 void ddl_columns_of(const Expr *e, bool *used);
 /* Appends {field: <NULL>}: rows in which the column is NULL. */

@@ -173,8 +173,8 @@ static bool add_update(RowReader *w, Batch *b, const bson_t *doc) {
     char digits[16];
     if (!new_value(w, doc, false, &v)) return false;
     bool there = find_field(doc, r->field, &old);
-    bool ok = value_append(&fresh, r->field.p, (int)r->field.n, &v, r->type);
-    bool same = !ok || (v.type == SQM_NULL && !there);
+    bool ok = (r->indexed ? value_append_indexed : value_append)(&fresh, r->field.p, (int)r->field.n, &v, r->type);
+    bool same = !ok || (v.type == SQM_NULL && !there && !r->indexed);
     if (!same && there) {
         bson_t now = BSON_INITIALIZER;
         bson_append_iter(&now, NULL, 0, &old);

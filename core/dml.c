@@ -177,6 +177,7 @@ bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *c
     for (int i = 0; i < generated->n; i++) {
         const Assign *a = &generated->at[i];
         Value v;
+        if (i && d->table->columns.at[a->column].indexed) dml_fill(d, 0, row);      /* it may read generated columns; these can't */
         if (!eval(&d->ev, a->value, &v) || !dml_assign(d, a->column, &v, NULL, &row[a->column])) return false;
     }
     if (generated->n) dml_fill(d, 0, row);
@@ -192,7 +193,7 @@ bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *c
 
 bool dml_append(Dml *d, bson_t *doc, int c, const Value *v) {
     const Column *column = &d->table->columns.at[c];
-    return value_append(doc, column->field.p, (int)column->field.n, v, column->type) ||
+    return (column->indexed ? value_append_indexed : value_append)(doc, column->field.p, (int)column->field.n, v, column->type) ||
            error_set(d->x->error, SQM_ERROR_DOCUMENT_TOO_LARGE, "value of column \"" STR_FMT "\" is too large", STR_ARG(column->name));
 }
 

@@ -384,7 +384,7 @@ static bool assigned_value(Emit *em, const ModifyQuery *m, const Assign *a, Valu
 }
 
 /* JSON's SQL NULL is the absent field; every other column keeps an explicit null. */
-static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON; }
+static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON && !m->table->columns.at[a->column].indexed; }
 
 static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
     bson_t set = BSON_INITIALIZER, unset = BSON_INITIALIZER;
@@ -399,7 +399,8 @@ static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
         if (!ok) break;
         if (unbound) mql_parameter(&set, c->field.p, parameter);
         else if (is_unset(m, a, &v)) bson_append_utf8(&unset, c->field.p, (int)c->field.n, "", 0);
-        else ok = value_append(&set, c->field.p, (int)c->field.n, &v, c->type) || eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
+        else ok = (c->indexed ? value_append_indexed : value_append)(&set, c->field.p, (int)c->field.n, &v, c->type) ||
+                  eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
     }
     if (!bson_empty(&set)) bson_append_document(out, "$set", -1, &set);
     if (!bson_empty(&unset)) bson_append_document(out, "$unset", -1, &unset);
@@ -425,7 +426,7 @@ static bool set_expressions(Emit *em, const ModifyQuery *m, bson_t *pipeline) {
             if (unbound) { mql_parameter(&set, c->field.p, parameter); continue; }
             if (is_unset(m, a, &v)) { bson_append_utf8(&set, c->field.p, (int)c->field.n, "$$REMOVE", -1); continue; }
             bson_append_document_begin(&set, c->field.p, (int)c->field.n, &literal);
-            value_append(&literal, "$literal", -1, &v, c->type);
+            (c->indexed ? value_append_indexed : value_append)(&literal, "$literal", -1, &v, c->type);
             bson_append_document_end(&set, &literal);
             continue;
         }

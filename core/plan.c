@@ -269,6 +269,8 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
             }
         }
         leaf->index = match_index(leaf);
+        const Index *indexed = plan_indexed(p, rel, conditions, &leaf->match);
+        if (!leaf->index) leaf->index = indexed;
         p->n_reads++;
         break;
     case REL_SUBQUERY:
@@ -887,6 +889,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     if (!command) return mp;
     mp->method = MODIFY_COMMAND;
     mp->match = conditions;
+    plan_indexed(p, rel, &conditions, &mp->match);
     return mp;
 }
 

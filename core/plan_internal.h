@@ -25,6 +25,8 @@ bool plan_covered(const Expr *e, const Ints *slots);
 bool plan_touches(const Expr *e, const Ints *slots);
 Plan *plan_join(Planner *p, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions);
 Plan *plan_from_items(Planner *p, const Query *q, const From *f, Exprs *conditions);   /* a FROM tree; conditions that fit go in, the rest stays */
+/* plan_indexed.c: appends to `match` what the conditions on `rel` imply for indexed expressions; the first index that serves one, or NULL. */
+const Index *plan_indexed(Planner *p, const Rel *rel, const Exprs *conditions, Exprs *match);
 void plan_block(Planner *p, Query *q);                                /* sets q->plan; idempotent */
 
 /* subquery.c: takes EXISTS / NOT EXISTS / IN that can be joins out of `conditions` ... */

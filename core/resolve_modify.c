@@ -10,12 +10,12 @@
 
 static int find_column(Resolver *r, const Table *t, Str name, Pos pos) {
     int c = table_find_column(t, name);
-    if (c >= 0) return c;
+    if (c >= 0 && !t->columns.at[c].indexed) return c;
     Str best = {0};
     int limit = name.n <= 3 ? 2 : name.n <= 5 ? 3 : 4;
     for (int i = 0; i < t->columns.n; i++) {
         int distance = edit_distance(name, t->columns.at[i].name, limit);
-        if (distance < limit) { limit = distance; best = t->columns.at[i].name; }
+        if (distance < limit && !t->columns.at[i].indexed) { limit = distance; best = t->columns.at[i].name; }
     }
     Str hint = best.n ? arena_printf(r->cc->arena, "Perhaps you meant the column \"" STR_FMT "\".", STR_ARG(best)) : STR("");
     fail_hint(r->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, hint.p, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" does not exist", STR_ARG(name), STR_ARG(t->name));
@@ -178,12 +178,11 @@ static void complete_update(Resolver *r, ModifyQuery *m) {
         Assigns one = {0};
         add_generated(r, t, m->row, c, &one);
         if (!reads_any(r, rel, one.at[0].value, changed)) continue;
+        changed[c] = true;
         Expr *value = with_assigned(r, m, one.at[0].value);
         if (value) add_assignment(r, m, c, value, t->columns.at[c].name);
         else vec_push(r->cc->arena, &m->generated, one.at[0]);
     }
-    for (int i = n_set; i < m->set.n; i++) changed[m->set.at[i].column] = true;
-    for (int i = 0; i < m->generated.n; i++) changed[m->generated.at[i].column] = true;
     add_checks(r, t, m->row, changed, &m->checks);
     add_foreign(r, t, changed, &m->foreign);
     add_referring(r, t, changed, &m->referring);
@@ -380,7 +379,7 @@ static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstEx
         const Column *column = &m->table->columns.at[c];
         bool needed = m->has_returning || m->generated.n || m->checks.n;
         for (int i = 0; i < m->referring.n; i++) needed |= m->referring.at[i].parent_column == c;
-        needed = needed && !table_column_is_virtual(m->table, c);
+        needed = needed && !table_column_is_virtual(m->table, c) && !column->indexed;
         Expr *e = needed ? var_new(r->cc->arena, q, rel, c) : expr_const(r, sqm_null(), column->type, NO_POS);
         Target t = {.expr = e, .name = column->name, .slot = -1};
         vec_push(r->cc->arena, &q->targets, t);

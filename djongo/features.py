@@ -67,8 +67,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_comments = True
     supports_covering_indexes = True
     supports_deferrable_unique_constraints = False
-    supports_expression_indexes = False
-    supports_functions_in_partial_indexes = False
     supports_stored_generated_columns = True
     supports_virtual_generated_columns = True
     supports_nulls_distinct_unique_constraints = True
@@ -110,7 +108,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     django_test_feature_skips = {
         "ignores_table_name_case": "MongoDB's collection names are case-sensitive.",
         "can_rollback_ddl": "MongoDB has no DDL in transactions.",
-        "supports_expression_indexes": "MongoDB indexes fields, not expressions.",
         "atomic_transactions": "A failed statement fails its transaction, as in PostgreSQL.",
     }
 
@@ -193,10 +190,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "timezones.tests.LegacyDatabaseTests.test_naive_datetime_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_aware_datetime_in_local_timezone_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_naive_datetime_with_microsecond",
-        },
-        "An index on expressions that are plain columns is made, other ones aren't.": {
-            "schema.tests.SchemaTests.test_func_index_unsupported",
-            "schema.tests.SchemaTests.test_func_unique_constraint_unsupported",
         },
         "The catalogue isn't read by SQL statements, which this test counts.": {
             "cache.tests.CreateCacheTableForDBCacheTests.test_createcachetable_observes_database_router",
