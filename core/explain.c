@@ -88,6 +88,7 @@ static void explain_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *sh
         if (p->grouped) text_adds(out, " grouped");
         if (p->sort.n) { text_adds(out, " sort "); sort_keys(out, &p->sort); }
         counts(out, p);
+        if (p->halves) { text_adds(out, ", then all without "); expr_dump(out, p->halves); }
         break;
     case PLAN_SUBQUERY: case PLAN_FUNCTION: case PLAN_WORK: text_addf(out, " " STR_FMT, STR_ARG(p->rel->alias)); break;
     case PLAN_VALUES: text_addf(out, " %d rows", p->rel->values.n); break;

@@ -293,6 +293,21 @@ static void append_projection(Emit *em, const Plan *scan, bson_t *out) {
     if (!id) bson_append_int32(out, "_id", 3, scan->columns.n ? 0 : 1);
 }
 
+/* `filter` AND `more`, which is used up. */
+static void add_filter(bson_t *filter, bson_t *more) {
+    if (!bson_empty(filter)) {
+        bson_t all = BSON_INITIALIZER, list;
+        bson_append_array_begin(&all, "$and", -1, &list);
+        bson_append_document(&list, "0", -1, more);
+        bson_append_document(&list, "1", -1, filter);
+        bson_append_array_end(&all, &list);
+        bson_destroy(more);
+        bson_steal(more, &all);
+    }
+    bson_destroy(filter);
+    bson_steal(filter, more);
+}
+
 /* More rows in the first reply than the server's default of 101: most results then need one round trip. */
 enum { FIRST_BATCH = 2000 };
 
@@ -310,27 +325,31 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
     /* An aggregate without GROUP BY has a row even of nothing: the executor makes it when no document comes. */
     if (ok && *never) { bson_destroy(&filter); return true; }
     if (ok && keys) {
-        bson_t both = BSON_INITIALIZER;
-        key_filter(em, keys, &both);
-        if (!bson_empty(&filter)) {
-            bson_t all = BSON_INITIALIZER, list;
-            bson_append_array_begin(&all, "$and", -1, &list);
-            bson_append_document(&list, "0", -1, &both);
-            bson_append_document(&list, "1", -1, &filter);
-            bson_append_array_end(&all, &list);
-            bson_destroy(&both);
-            bson_destroy(&filter);
-            bson_steal(&filter, &all);
+        bson_t wanted = BSON_INITIALIZER;
+        key_filter(em, keys, &wanted);
+        add_filter(&filter, &wanted);
+    }
+    if (ok && scan->halves) {
+        bson_t half = BSON_INITIALIZER, other;
+        Str field = rel_field(em->rel, scan->halves->column);
+        if (em->second_half) {
+            bson_append_null(&half, field.p, (int)field.n);
+            limit = -1, limit_parameter = -1;
         } else {
-            bson_destroy(&filter);
-            bson_steal(&filter, &both);
+            bson_append_document_begin(&half, field.p, (int)field.n, &other);
+            bson_append_null(&other, "$ne", 3);
+            bson_append_document_end(&half, &other);
+            if (limit > 0 && offset > 0) limit = limit > INT64_MAX - offset ? -1 : limit + offset;
+            if (offset_parameter >= 0) limit_parameter = -1, limit = -1;      /* shown only */
         }
+        add_filter(&filter, &half);
+        offset = -1, offset_parameter = -1;
     }
     if (!ok) { bson_destroy(&filter); return false; }
     if (!scan->grouped) {
         bson_append_utf8(command, "find", 4, name.p, (int)name.n);
         if (!bson_empty(&filter)) bson_append_document(command, "filter", 6, &filter);
-        if (scan->sort.n) {
+        if (scan->sort.n && !em->second_half) {
             bson_append_document_begin(command, "sort", 4, &child);
             append_sort(em, &scan->sort, &child);
             bson_append_document_end(command, &child);

@@ -752,7 +752,10 @@ void plan_block(Planner *p, Query *q) {
     }
     if (q->set_op != SET_NONE || (!q->distinct && !reads_targets(q))) {
         /* Order and limit rows first, compute targets for what is left. */
-        if (q->order.n && !(!q->grouped && !q->windows.n && q->set_op == SET_NONE && !p->options->no_optimise && push_sort(p, q, plan))) plan = sort(p, q, plan);
+        if (q->order.n && !(!q->grouped && !q->windows.n && q->set_op == SET_NONE && !p->options->no_optimise && push_sort(p, q, plan))) {
+            plan_indexed_order(p, q, plan);
+            plan = sort(p, q, plan);
+        }
         plan = limit(p, q, plan);
         if (q->locking.n) plan = lock(p, q, plan);
         plan = q->set_op == SET_NONE ? project(p, q, plan) : plan;

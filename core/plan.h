@@ -48,6 +48,7 @@ typedef struct Plan {
     Expr *limit, *offset;           /* SCAN, SORT (top-n), LIMIT */
     bool with_ties;
     bool grouped;                   /* SCAN: $group of query->group_keys and query->aggs done by the server (mql_can_group) */
+    const Expr *halves;             /* SCAN: two commands. `sort` and `limit` are for documents that have this hidden field; all others come after them (plan_indexed.c) */
     const Index *index;             /* SCAN: what the planner expects the server to use; NULL: collection scan */
     bool never;                     /* RESULT, SCAN: WHERE is constant FALSE */
     /* FILTER, JOIN */

@@ -10,7 +10,12 @@
  * Where the expression is NULL the field holds MinKey; it is null or missing only in documents that other programs wrote (value_append_indexed). So the second side finds
  * exactly those, and the condition that stayed decides about them. Because NULL isn't null there, only conditions that are never TRUE for NULL are
  * taken: = < <= > >= IN LIKE and regular expressions, and AND and OR of them. A condition's expression must be the indexed one, term by term
- * (expr_equal): no algebra is tried. Not here: ORDER BY. */
+ * (expr_equal): no algebra is tried.
+ *
+ *     SELECT id FROM author ORDER BY lower(name) LIMIT 5
+ *         {find: "author", filter: {__x1: {$ne: null}}, sort: {__x1: 1}, limit: 5}, {find: "author", filter: {__x1: null}}
+ *
+ * The five wanted are among what these bring, whatever their order: the Sort above takes them. */
 #include "mql.h"
 #include "plan_internal.h"
 #include "resolve.h"
@@ -106,18 +111,52 @@ static bool leads(const Table *t, int column) {
     return false;
 }
 
+/* False: the query doesn't read what the expression is made of. */
+static bool open_hidden(Hidden *h, Planner *p, const Rel *rel, int column) {
+    const Rel *own;
+    const Column *c = &rel->table->columns.at[column];
+    *h = (Hidden){p, rel, transfer(p, rel, resolve_generated_column(p->cc, NULL, rel->table, column, &own)), NEW(p->cc->arena, Expr)};
+    if (!h->expr) return false;
+    *h->field = (Expr){.tag = EXPR_VAR, .type = c->type, .nullable = h->expr->nullable, .pos = NO_POS, .rel = rel->id, .column = column, .slot = -1,
+                       .label = arena_printf(p->cc->arena, STR_FMT "." STR_FMT, STR_ARG(rel->alias), STR_ARG(c->name))};
+    return true;
+}
+
+void plan_indexed_order(Planner *p, const Query *q, Plan *scan) {
+    if (scan->tag != PLAN_SCAN || p->options->no_optimise || scan->rel->kind != REL_TABLE || scan->never || scan->limit || scan->sort.n || q->grouped || q->windows.n || q->distinct ||
+        q->distinct_on.n || !q->limit || q->with_ties || q->locking.n || q->set_op != SET_NONE || q->order.n > 32)
+        return;
+    const Table *t = scan->rel->table;
+    SortKeys keys = {0};
+    const Expr *halves = NULL;
+    for (int i = 0; i < q->order.n; i++) {
+        SortKey key = q->order.at[i];
+        for (int c = 0; c < t->columns.n && i == 0; c++) {
+            Hidden h;
+            if (!t->columns.at[c].indexed || !leads(t, c) || !open_hidden(&h, p, scan->rel, c) || !expr_equal(h.expr, key.expr)) continue;
+            key.expr = h.field;
+            halves = h.field;
+        }
+        if (!halves || !mql_can_sort(&key, scan->rel)) return;
+        for (int k = 0; k < i; k++)
+            if (keys.at[k].expr->column == key.expr->column) return;
+        vec_push(p->cc->arena, &keys, key);
+    }
+    if (!halves) return;
+    scan->sort = keys;
+    scan->halves = halves;
+    scan->limit = q->limit;
+    scan->offset = q->offset;
+}
+
 const Index *plan_indexed(Planner *p, const Rel *rel, const Exprs *conditions, Exprs *match) {
     const Index *index = NULL;
     if (rel->kind != REL_TABLE || p->options->no_optimise) return NULL;
     const Table *t = rel->table;
     for (int c = 0; c < t->columns.n && conditions->n; c++) {
         if (!t->columns.at[c].indexed || !leads(t, c)) continue;
-        const Rel *own;
-        Expr *stored = resolve_generated_column(p->cc, NULL, t, c, &own);
-        Hidden h = {p, rel, transfer(p, rel, stored), NEW(p->cc->arena, Expr)};
-        if (!h.expr) continue;
-        *h.field = (Expr){.tag = EXPR_VAR, .type = t->columns.at[c].type, .nullable = true, .pos = NO_POS, .rel = rel->id, .column = c, .slot = -1,
-                          .label = arena_printf(p->cc->arena, STR_FMT "." STR_FMT, STR_ARG(rel->alias), STR_ARG(t->columns.at[c].name))};
+        Hidden h;
+        if (!open_hidden(&h, p, rel, c)) continue;
         Expr *all = logic(p->cc->arena, EXPR_AND, NULL, NULL);
         for (int i = 0; i < conditions->n; i++) {
             Expr *found = implied(&h, conditions->at[i]);

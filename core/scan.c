@@ -4,6 +4,7 @@
  * slots of plan->columns, or the query's group and aggregate slots when the server groups. Values point into the server's document, which lives until the
  * next next(). A field that is missing is NULL; a field of another BSON type than its column's comes out as what it is.
  *     {_id: 7, title: "Emma", pages: 474}  with columns (title, year)  ->  slots ("Emma", NULL)
+ * A scan with `halves` asks twice: for the first documents in order, and for all that lack the field the order is by.
  * Documents of a collection mostly have their fields in the same order: the field after the one just seen is guessed from the document before.
  * A static scan that is run again and again (a correlated subquery that filters here) is recorded on its second run and replayed from memory after it.
  *
@@ -30,7 +31,7 @@ typedef struct ScanNode {
     uint64_t documents;         /* marks the fields seen in the present document */
     ServerCursor *cursor;
     const KeyFilter *keys;
-    bool started, ended, any;
+    bool started, ended, any, second;      /* second: of the two commands of a scan with `halves` */
     int runs, is_static;        /* is_static: -1 not known yet */
     TapeState state;
     Rows tape;
@@ -71,25 +72,30 @@ static void prepare_fields(ScanNode *s, QueryRun *run, const Plan *p) {
     for (int i = 0; i < s->n_guess; i++) s->guess[i] = -1;
 }
 
-static bool start_scan(ScanNode *s) {
+static bool open_cursor(ScanNode *s) {
     Node *n = &s->node;
     Exec *x = n->x;
-    s->started = true;
-    s->ended = true;
-    s->any = false;
-    if (s->runs++ > 0 && !s->keys && s->is_static < 0) s->is_static = plan_is_static(n->run, n->plan);
-    s->state = s->is_static > 0 && !s->keys ? TAPE_RECORDING : TAPE_OFF;
     if (n->plan->never) return true;
     if (!x->server) return error_set(x->error, SQM_ERROR_INTERFACE, "an offline connection cannot read a table");
     bson_t command = BSON_INITIALIZER;
     bool never = false;
-    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch};
+    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch, .second_half = s->second};
     ServerView *view = NULL;
     bool ok = mql_scan(&em, n->run->plan->query, n->plan, s->keys, &command, &never) &&
               (never || (exec_view(x, &view) && server_read(x->server, view, &command, &s->cursor, x->error)));
     bson_destroy(&command);
     s->ended = never;
     return ok;
+}
+
+static bool start_scan(ScanNode *s) {
+    Node *n = &s->node;
+    s->started = true;
+    s->ended = true;
+    s->any = false;
+    if (s->runs++ > 0 && !s->keys && s->is_static < 0) s->is_static = plan_is_static(n->run, n->plan);
+    s->state = s->is_static > 0 && !s->keys ? TAPE_RECORDING : TAPE_OFF;
+    return open_cursor(s);
 }
 
 static bool decode(ScanNode *s, const bson_t *doc) {
@@ -188,6 +194,10 @@ static int scan_next(Node *n) {
         server_cursor_close(s->cursor);
         s->cursor = NULL;
         s->ended = true;
+        if (n->plan->halves && !s->second) {
+            s->second = true;
+            return open_cursor(s) ? scan_next(n) : -1;
+        }
         bool whole = n->plan->grouped && q->group_keys.n == 0 && !s->any;
         if (!whole) {
             if (s->state == TAPE_RECORDING) {
@@ -210,7 +220,7 @@ static void scan_rescan(Node *n) {
     if (s->state == TAPE_READY && !s->keys) return;
     s->state = TAPE_OFF;
     rows_clear(&s->tape);
-    s->started = s->ended = false;
+    s->started = s->ended = s->second = false;
 }
 
 static void scan_close(Node *n) {
@@ -222,6 +232,7 @@ static void scan_close(Node *n) {
 static int scan_buffered(const Node *n) {
     const ScanNode *s = (const ScanNode *)n;
     if (s->state == TAPE_READY || (s->started && s->ended)) return 2;
+    if (n->plan->halves && !s->second) return 0;
     return s->cursor && server_cursor_buffered(s->cursor);
 }
 

@@ -102,3 +102,32 @@ def test_times_with_microseconds_are_refused(connection):
         assert cursor.execute("SELECT id FROM clock WHERE date_trunc('day', at) = '2024-05-06'").fetchall() == [(1,)]
     finally:
         cursor.execute("DROP TABLE clock")
+
+
+@pytest.mark.parametrize("kind", ["", "UNIQUE"])
+def test_order_by_the_index(connection, people, kind):
+    cursor = connection.cursor()
+    cursor.execute(f"CREATE {kind} INDEX people_lower ON people (lower(name))")
+    cursor.executemany("INSERT INTO people VALUES (%s, %s, %s)", [(i, f"{'nN'[i % 2]}{i}", i) for i in range(100, 200)])
+    people.insert_many([{"_id": 10, "name": "CAROL"}, {"_id": 11, "name": None}, {"_id": 12, "name": "N1505"}, {"_id": 13, "name": "zz"}])
+
+    def both(tail):
+        """With the index, and by the same order said in words that it doesn't know."""
+        fast = [row[0] for row in cursor.execute(f"SELECT id FROM people ORDER BY lower(name) {tail}").fetchall()]
+        slow = [row[0] for row in cursor.execute(f"SELECT id FROM people ORDER BY lower(name || '') {tail}").fetchall()]
+        assert fast == slow
+        return fast
+
+    assert both("ASC, id LIMIT 6") == [3, 11, 1, 2, 10, 100]
+    assert both("DESC, id LIMIT 3") == [13, 199, 198]
+    assert both("DESC, id LIMIT 2 OFFSET 3") == [197, 196]
+    assert 12 in both("ASC, id LIMIT 10 OFFSET 50")
+    assert both("DESC NULLS FIRST, id LIMIT 3") == [3, 11, 13]
+    assert both("ASC, id LIMIT 0") == []
+    plan = "\n".join(row[0] for row in cursor.execute("EXPLAIN SELECT id FROM people ORDER BY lower(name), age LIMIT 5").fetchall())
+    command = bson.json_util.loads(plan[plan.index('{ "find"') :])
+    assert command["limit"] == 5
+    if not kind:
+        cursor.execute("CREATE INDEX people_both ON people (lower(name), age)")
+        explained = people.database.command("explain", command, verbosity="executionStats")
+        assert explained["executionStats"]["totalDocsExamined"] <= 6
