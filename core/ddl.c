@@ -453,6 +453,7 @@ static void create_table(Ddl *d) {
         fail(&d->cc, SQM_ERROR_DUPLICATE_TABLE, d->stmt->pos, "relation \"" STR_FMT "\" already exists", STR_ARG(s->table));
     }
     Table *t = table_new(&d->next->arena, s->table);
+    t->options = ddl_native_collection(d, (Str){0}, &s->options);
     for (int i = 0; i < s->columns.n; i++) {
         Column c = make_column(d, t, s->columns.at[i]);
         PUSH(d, &t->columns, c);
@@ -764,6 +765,7 @@ static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
     c->field = field_of(d, new_name);
     if (str_is(c->field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "only the primary key can be called \"_id\"");
     if (str_eq(c->field, old_field)) return;
+    for (int i = 0; i < t->indexes.n; i++) ddl_native_rename(d, &t->indexes.at[i], old_field, c->field);
     bson_t list, one, u, rename;
     bson_t *command = begin_update(d, t->name, exists_filter(d, old_field), "$rename", &list, &one, &u, &rename);
     bson_append_utf8(&rename, old_field.p, (int)old_field.n, c->field.p, (int)c->field.n);
@@ -936,8 +938,19 @@ static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
         c->generated_stored = false;
         break;
     case ALTER_ADD_COLUMN: case ALTER_DROP_COLUMN: case ALTER_RENAME_COLUMN: case ALTER_RENAME_TABLE: case ALTER_COLUMN_TYPE: case ALTER_ADD_CONSTRAINT:
-    case ALTER_DROP_CONSTRAINT: case ALTER_RENAME_CONSTRAINT: break;
+    case ALTER_DROP_CONSTRAINT: case ALTER_RENAME_CONSTRAINT: case ALTER_SET_OPTIONS: break;
     }
+}
+
+/* What a collection is created with can't be changed: its documents move into another one. */
+static void alter_options(Ddl *d, Table *t, const AstAlter *a) {
+    Change *change = change_of(d, t, true);
+    Str options = ddl_native_collection(d, t->options, &a->options);
+    if (str_eq(options, t->options)) return;
+    if (!t->id_index.keys.n) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "options of the table \"" STR_FMT "\" without a primary key in _id cannot be changed", STR_ARG(t->name));
+    int key = t->id_index.keys.at[0].column;
+    t->options = options;
+    note_copy(d, change, rewrite_of(d, table_copy(&d->arena, t), t->name, &t->columns.at[key], key));
 }
 
 static void alter_table(Ddl *d) {
@@ -960,6 +973,7 @@ static void alter_table(Ddl *d) {
         case ALTER_ADD_CONSTRAINT: add_constraint(d, t, change_of(d, t, true), a->constraint, -1, NULL); break;
         case ALTER_DROP_CONSTRAINT: alter_drop_constraint(d, t, a); break;
         case ALTER_RENAME_CONSTRAINT: alter_rename_constraint(d, t, a); break;
+        case ALTER_SET_OPTIONS: alter_options(d, t, a); break;
         case ALTER_SET_NOT_NULL: case ALTER_DROP_NOT_NULL: case ALTER_SET_DEFAULT: case ALTER_DROP_DEFAULT: case ALTER_ADD_IDENTITY: case ALTER_DROP_IDENTITY:
         case ALTER_DROP_EXPRESSION: alter_column(d, t, a); break;
         }
@@ -975,8 +989,6 @@ static void create_index(Ddl *d) {
         if (s->if_not_exists) return;
         fail(&d->cc, SQM_ERROR_DUPLICATE_TABLE, d->stmt->pos, "relation \"" STR_FMT "\" already exists", STR_ARG(s->name));
     }
-    if (s->method.n && !str_ieq(s->method, STR("btree")) && !str_ieq(s->method, STR("hash")) && !str_ieq(s->method, STR("brin")))
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "an index with method " STR_FMT " is not supported", STR_ARG(s->method));
     Change *change = change_of(d, t, true);
     const Rel *rel;
     if (s->where) ddl_condition(d, d->next, t, s->where_text, &rel);
@@ -985,12 +997,12 @@ static void create_index(Ddl *d) {
     for (int i = 0; i < s->keys.n; i++) {
         const AstIndexKey *k = &s->keys.at[i];
         known_collation(d, k->collation, k->pos);
-        int column = k->expr ? -1 : named_column(d, t, k->column, k->pos);
+        int column = k->expr || !k->column.n ? -1 : named_column(d, t, k->column, k->pos);
         Str text = k->expr_text;
         if (column >= 0 && table_column_is_virtual(t, column)) text = quoted(d, t->columns.at[column].name);
         if (text.n) column = indexed_column(d, t, change, keep(d, text), k->pos);
-        PUSH(d, &columns, column);
-        PUSH(d, &index.keys, ((IndexKey){.column = column, .expr_text = keep(d, text), .descending = k->descending, .opclass = keep(d, k->opclass)}));
+        if (column >= 0 && !k->path.n) PUSH(d, &columns, column);
+        PUSH(d, &index.keys, ((IndexKey){.column = column, .expr_text = keep(d, text), .path = keep(d, k->path), .descending = k->descending, .opclass = keep(d, k->opclass)}));
     }
     if (s->unique) check_unique_types(d, t, columns.at, columns.n, d->stmt->pos);
     for (int i = 0; i < s->include.n; i++) {
@@ -998,6 +1010,7 @@ static void create_index(Ddl *d) {
         refuse_virtual(d, t, column, "an index", d->stmt->pos);
         PUSH(d, &index.include, column);
     }
+    ddl_native_index(d, t, s, &index);
     index.name = s->name.n ? keep(d, s->name) : make_name(d, t, columns.at, columns.n, "idx");
     if (s->where && !ddl_partial_fits(d, d->next, t, &index)) indexed_column(d, t, change, index.where_text, s->where->pos);
     PUSH(d, &t->indexes, index);
@@ -1095,7 +1108,16 @@ static void truncate_tables(Ddl *d) {
             for (int j = 0; j < step.tables.n; j++) known |= str_eq(step.tables.at[j], other->name);
             if (refers && !known) vec_push(&d->arena, &step.tables, other->name);
         }
-    vec_push(&d->arena, &d->steps, step);
+    Step others = {.tag = STEP_EMPTY};
+    for (int i = 0; i < step.tables.n; i++) {
+        Step one = {.tag = STEP_EMPTY, .apart = true};
+        Str options = catalog_find_table(d->next, step.tables.at[i])->options;
+        bool capped = options.n && strstr(options.p, "\"capped\"");
+        if (capped) vec_push(&d->arena, &one.tables, step.tables.at[i]);
+        if (capped) vec_push(&d->arena, &d->steps, one);
+        else vec_push(&d->arena, &others.tables, step.tables.at[i]);
+    }
+    if (others.tables.n) vec_push(&d->arena, &d->steps, others);
 }
 
 static void comment_on(Ddl *d) {

@@ -48,6 +48,7 @@ typedef struct Step {
     Str message;
     Rewrite *rewrite;
     VEC(Str) tables;
+    bool apart;                 /* STEP_EMPTY: of one capped table, which no transaction may do */
 } Step;
 typedef VEC(Step) Steps;
 
@@ -113,6 +114,18 @@ bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constrain
 bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list);   /* NULL for an empty list */
 /* Turns what was noted for a change into Ddl.steps. */
 void ddl_assemble(Ddl *d, Change *change, bool created);
+
+/* ---- ddl_native.c ---- */
+
+/* Takes method and options of CREATE INDEX into `index`, whose keys are known; fails where they can't be together. */
+void ddl_native_index(Ddl *d, const Table *t, const AstCreateIndex *s, Index *index);
+Str ddl_key_field(Ddl *d, const Table *t, const IndexKey *k);                 /* the field a key is on: "blog.name" */
+void ddl_native_key(Ddl *d, const Table *t, const Index *index, const IndexKey *k, bson_t *key);
+void ddl_native_options(Ddl *d, const Index *index, bson_t *spec);            /* appends them to an index specification */
+void ddl_native_rename(Ddl *d, Index *index, Str from, Str to);               /* a field has another name */
+/* For Table.options: those of `old` with what WITH (...), SET (...) or RESET (...) says. */
+Str ddl_native_collection(Ddl *d, Str old, const AstOptions *options);
+void ddl_native_create(Ddl *d, const Table *t, bson_t *command);              /* appends them to a create command */
 
 /* ---- ddl.c ---- */
 void ddl_statement(Ddl *d);

@@ -157,6 +157,22 @@ static bool append_bound(bson_t *out, const Column *c) {
     return ok;
 }
 
+/* {path: {$type: [all types but null]}}: an inner field has no type of its own. */
+static void append_any_value(bson_t *out, Str field) {
+    static const char *const types[] = {"number", "string", "object", "array", "binData", "objectId", "bool", "date", "regex", "timestamp", "minKey", "maxKey"};
+    bson_t condition, list;
+    bson_append_document_begin(out, field.p, (int)field.n, &condition);
+    BSON_APPEND_ARRAY_BEGIN(&condition, "$type", &list);
+    for (uint32_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char digits[16];
+        const char *key;
+        size_t n = bson_uint32_to_string(i, &key, digits, sizeof digits);
+        bson_append_utf8(&list, key, (int)n, types[i], -1);
+    }
+    bson_append_array_end(&condition, &list);
+    bson_append_document_end(out, &condition);
+}
+
 static const Column *column_of_field(const Table *t, const char *field) {
     for (int i = 0; i < t->columns.n; i++)
         if (str_is(t->columns.at[i].field, field)) return &t->columns.at[i];
@@ -319,6 +335,10 @@ static void append_partial(Ddl *d, const Catalog *c, const Table *t, const Index
     bson_t *bounds = ddl_bson(d), *where = ddl_bson(d);
     if (index->unique && !index->nulls_not_distinct)
         for (int i = 0; i < index->keys.n; i++) {
+            if (index->keys.at[i].path.n) {
+                append_any_value(bounds, ddl_key_field(d, t, &index->keys.at[i]));
+                continue;
+            }
             const Column *key = &t->columns.at[index->keys.at[i].column];
             if (key->not_null || str_is(key->field, "_id") || bson_has_field(bounds, key->field.p)) continue;
             if (!append_bound(bounds, key)) {
@@ -367,12 +387,14 @@ static bson_t *shape(Ddl *d, const Catalog *c, const Table *t, const Index *inde
     BSON_APPEND_DOCUMENT_BEGIN(spec, "key", &key);
     for (int i = 0; i < index->keys.n; i++) {
         const IndexKey *k = &index->keys.at[i];
-        if (k->column < 0 || used[k->column]) continue;
-        used[k->column] = true;
+        if (k->column >= 0 && !k->path.n) {
+            if (used[k->column]) continue;
+            used[k->column] = true;
+        }
         n++;
-        append_key(&key, &t->columns.at[k->column], k->descending);
+        ddl_native_key(d, t, index, k, &key);
     }
-    bool only_id = n == 1 && str_is(t->columns.at[index->keys.at[0].column].field, "_id");
+    bool only_id = n == 1 && !index->method.n && str_is(ddl_key_field(d, t, &index->keys.at[0]), "_id");
     for (int i = 0; i < index->include.n && !index->unique; i++) {
         int column = index->include.at[i];
         if (used[column]) continue;
@@ -384,6 +406,7 @@ static bson_t *shape(Ddl *d, const Catalog *c, const Table *t, const Index *inde
     if (only_id) return NULL;
     if (index->unique) BSON_APPEND_BOOL(spec, "unique", true);
     append_partial(d, c, t, index, spec);
+    ddl_native_options(d, index, spec);
     return spec;
 }
 
@@ -510,8 +533,9 @@ static bson_t *set_validator(Ddl *d, Str collection, const bson_t *validator) {
 
 enum { INDEX_NOT_FOUND = 27, NAMESPACE_NOT_FOUND = 26, NAMESPACE_EXISTS = 48 };
 
-static bson_t *create_collection(Ddl *d, Str name, const bson_t *validator) {
+static bson_t *create_collection(Ddl *d, const Table *t, Str name, const bson_t *validator) {
     bson_t *command = ddl_command(d, "create", name);
+    ddl_native_create(d, t, command);
     if (validator) BSON_APPEND_DOCUMENT(command, "validator", validator);
     return command;
 }
@@ -533,7 +557,7 @@ void ddl_assemble(Ddl *d, Change *change, bool created) {
     Physicals after = ddl_physical(d, d->next, t), fresh = {0};
     bson_t *validator = ddl_validator(d, d->next, t);
     if (created) {
-        add_command(d, create_collection(d, t->name, validator), false, NAMESPACE_EXISTS);
+        add_command(d, create_collection(d, t, t->name, validator), false, NAMESPACE_EXISTS);
         add_command(d, ddl_create_indexes(d, t->name, &after), false, 0);
         return;
     }
@@ -545,7 +569,7 @@ void ddl_assemble(Ddl *d, Change *change, bool created) {
         for (; i < change->steps.n; i++) {
             Step *step = &change->steps.at[i];
             if (step->tag == STEP_COPY) {
-                vec_push(&d->arena, &step->rewrite->prepare, create_collection(d, step->rewrite->copy, validator));
+                vec_push(&d->arena, &step->rewrite->prepare, create_collection(d, t, step->rewrite->copy, validator));
                 bson_t *indexes = ddl_create_indexes(d, step->rewrite->copy, &after);
                 if (indexes) vec_push(&d->arena, &step->rewrite->prepare, indexes);
             }

@@ -332,6 +332,13 @@ static bool delete_all(Server *s, Str table, sqm_error_t *error) {
 
 /* All small tables in one transaction (the open one, or one of their own); large ones, when none is open, by themselves. */
 static bool empty_tables(Server *s, const Step *step, sqm_error_t *error) {
+    if (step->apart) {
+        bson_t command = BSON_INITIALIZER;
+        append_delete_all(&command, step->tables.at[0]);
+        bool done = run(s, &command, false, 0, error);
+        bson_destroy(&command);
+        return done;
+    }
     bool *large = calloc((size_t)step->tables.n + 1, sizeof *large), ok = true, retry = false;
     for (int i = 0; i < step->tables.n && ok && !server_in_transaction(s); i++) {
         int64_t rows;

@@ -96,6 +96,8 @@ bool dml_satisfied(Dml *d, bool *satisfied) {
 
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
     Exec *x = d->x;
+    /* MongoDB has no transactions on capped collections: a statement that fails there keeps what it did before. */
+    if (d->table->options.n && strstr(d->table->options.p, "\"capped\"") && !server_in_transaction(x->server)) return attempt(d, context);
     for (;;) {
         bool retry = false;
         if (!server_statement_begin(x->server, x->error)) return false;

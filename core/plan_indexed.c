@@ -107,7 +107,7 @@ static Expr *or_missing(const Hidden *h, Expr *condition) {
 
 static bool leads(const Table *t, int column) {
     for (int i = 0; i < t->indexes.n; i++)
-        if (t->indexes.at[i].keys.n && t->indexes.at[i].keys.at[0].column == column) return true;
+        if (t->indexes.at[i].keys.n && t->indexes.at[i].keys.at[0].column == column && !t->indexes.at[i].method.n) return true;
     return false;
 }
 

@@ -250,7 +250,7 @@ static const Index *find_conflict_index(Resolver *r, const Table *t, const AstIn
         for (int k = 0; k < index->keys.n && all; k++) {
             bool found = false;
             for (int n = 0; n < s->conflict_columns.n; n++) found |= index->keys.at[k].column == find_column(r, t, s->conflict_columns.at[n], s->table_pos);
-            all = found && index->keys.at[k].column >= 0;
+            all = found && index->keys.at[k].column >= 0 && !index->keys.at[k].path.n;
         }
         if (all) return index;
     }

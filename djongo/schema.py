@@ -29,6 +29,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return sql, params
         return self.connection.ops.compose_sql(sql, params), []
 
+    def table_sql(self, model):
+        sql, params = super().table_sql(model)
+        options = ", ".join(filter(None, (getattr(constraint, "options_sql", None) for constraint in model._meta.constraints)))
+        return (f"{sql} WITH ({options})" if options else sql), params
+
     def alter_db_table_comment(self, model, old_db_table_comment, new_db_table_comment):
         names = {"table": self.quote_name(model._meta.db_table), "comment": self.quote_value(new_db_table_comment or "")}
         self.execute(self.sql_alter_table_comment % names, None)

@@ -88,7 +88,7 @@ TEST(descriptions) {
               "\"primary_key\": [\"a\"], \"constraints\": [{\"name\": \"f\", \"kind\": \"foreign\", \"columns\": [\"b\"], \"references\": [\"o\", \"id\"], \"expression\": null, "
               "\"where\": null, \"deferrable\": false, \"nulls_not_distinct\": false}], "
               "\"indexes\": [{\"name\": \"i\", \"columns\": [\"b\", null], \"orders\": [\"DESC\", \"ASC\"], \"unique\": false, \"where\": \"a > 1\", \"expressions\": [\"a + 1\"], "
-              "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false}], \"comment\": null, \"view\": null, \"declared\": true, \"legacy\": false}");
+              "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false, \"paths\": [null, null], \"method\": null, \"options\": null}], \"comment\": null, \"view\": null, \"options\": null, \"declared\": true, \"legacy\": false}");
     arena_free(&a);
     catalog_release(c);
 }
