@@ -79,7 +79,7 @@ static bool run_command(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
     Command c = {m, p, one_row_at_most(m, &p->match)};
     bool satisfied;
     if (!note_constants(d, m)) return false;
-    bool alone = d->x->plan->n_reads == 0 && (c.one || server_in_transaction(d->x->server));
+    bool alone = !d->x->nested && d->x->plan->n_reads == 0 && (c.one || server_in_transaction(d->x->server));
     if (alone && !dml_satisfied(d, &satisfied)) return false;
     return alone && satisfied ? attempt_command(d, &c) : dml_transaction(d, attempt_command, &c);
 }
@@ -89,7 +89,7 @@ static bool run_command(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
 typedef struct Modify {
     Dml *d;
     const ModifyQuery *m;
-    Rows rows;                  /* [new values][_id][row, with whole_rows] */
+    Rows rows;                  /* [new values][_id][row, with whole_rows][columns of FROM, for RETURNING] */
     Hash ids;
     Hash documents;             /* [_id][document]: rows whose _id changes */
     Rows document_rows;
@@ -104,7 +104,7 @@ static bool read_rows(Modify *o) {
     Dml *d = o->d;
     Exec *x = d->x;
     const ModifyQuery *m = o->m;
-    int n_set = m->set.n, n_columns = m->whole_rows ? m->table->columns.n : 0, r = 0;
+    int n_set = m->set.n, n_columns = (m->whole_rows ? m->table->columns.n : 0) + m->from_slots.n, r = 0;
     bool ok = true;
     QueryRun *run = exec_query_open(x, x->plan->query, NULL);
     const Value *frame = exec_query_eval(run)->frame;
@@ -125,6 +125,12 @@ static bool read_rows(Modify *o) {
     }
     exec_query_close(run);
     return ok && r == 0;
+}
+
+/* RETURNING of a row whose columns stand at `whole`. */
+static bool return_row(Modify *o, const Value *whole) {
+    for (int i = 0; i < o->m->from_slots.n; i++) o->d->ev.frame[o->m->from_slots.at[i]] = whole[o->m->table->columns.n + i];
+    return dml_return(o->d, whole);
 }
 
 /* The whole documents of the rows that get a new _id, with the fields that no column stands for. */
@@ -197,9 +203,18 @@ static bool change_rows(Modify *o) {
         if (!dml_derive(d, whole, &o->m->generated, &o->m->checks)) return false;
         for (int k = n_set; k < n_set + o->m->generated.n; k++) o->values[k] = whole[o->columns[k]];
         dml_note(d, &o->m->foreign, whole, false);
-        if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !dml_return(d, whole)) return false;
+        if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !return_row(o, whole)) return false;
     }
     return changes_send(&o->changes, &d->affected);
+}
+
+/* Keys without an action are checked at the end; the others' rows go, or change. */
+static void note_deleted(Dml *d, const ForeignKeys *keys, const Value *row) {
+    for (int i = 0; i < keys->n; i++) {
+        const ForeignKey *key = &keys->at[i];
+        if (key->constraint->on_delete != DELETE_NO_ACTION) cascade_add(d, key, &row[key->parent_column]);
+        else if (d->x->foreign) foreign_note(d->x->foreign, key, &row[key->parent_column], true);
+    }
 }
 
 static bool delete_rows(Modify *o) {
@@ -212,13 +227,13 @@ static bool delete_rows(Modify *o) {
         for (; i < o->rows.n && n < IDS_AT_ONCE && ok; i++) {
             ids[n++] = &o->rows.at[i][0];
             arena_clear(&d->scratch);
-            dml_note(d, &o->m->referring, &o->rows.at[i][1], true);
-            ok = dml_return(d, &o->rows.at[i][1]);
+            note_deleted(d, &o->m->referring, &o->rows.at[i][1]);
+            ok = return_row(o, &o->rows.at[i][1]);
         }
         bson_reinit(item);
         ok = ok && dml_append_ids(d, item, "q", ids, n) && bson_append_int32(item, "limit", -1, 0) && writes_add(&o->deletes, item);
     }
-    return ok && writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n);
+    return ok && writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n) && cascade_run(d);
 }
 
 static void forget(Modify *o) {

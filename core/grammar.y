@@ -557,6 +557,15 @@ func(A) ::= ID(N) LP ALL exprs(L) order_opt(O) RP. { A = parse_function(p, N, &L
 func(A) ::= ID(N) LP DISTINCT exprs(L) order_opt(O) RP. { A = parse_function(p, N, &L); A->distinct = true; A->order = O; }
 func(A) ::= ID(N) LP STAR RP. { A = parse_function(p, N, &NO_EXPRS); A->star = true; }
 
+/* JSON_VALUE(document, '$.path' RETURNING type NULL ON EMPTY ...): the clauses are collected in a node of their own. */
+primary(A) ::= ID(N) LP exprs(L) json_clauses(J) RP. { A = parse_json_call(p, N, &L, J); }
+json_clauses(A) ::= RETURNING(T) type(Y). { A = parse_node(p, AST_FUNCTION, T.at); A->type = Y; }
+json_clauses(A) ::= json_on(A).
+json_clauses(A) ::= json_clauses(B) json_on(C). { A = parse_json_on_both(p, B, C); }
+json_on(A) ::= NULL(T) ON ID(W). { A = parse_json_on(p, T.at, JSON_ON_NULL, NULL, W); }
+json_on(A) ::= DEFAULT(T) expr(E) ON ID(W). { A = parse_json_on(p, T.at, JSON_ON_DEFAULT, E, W); }
+json_on(A) ::= ID(T) ON ID(W). { A = parse_json_on(p, T.at, parse_json_word(p, T), NULL, W); }
+
 /* ---- types ---- */
 
 %type type {AstType *}
@@ -724,12 +733,13 @@ nulls_distinct(A) ::= NULLS NOT DISTINCT. { A = true; }
 %type check {AstConstraint *}
 %type references {AstConstraint *}
 check(A) ::= CHECK(K) LP(T) expr(E) RP(U). { A = parse_constraint(p, CONSTRAINT_CHECK, K.at); A->check = E; A->check_text = parse_expr_text(p, E, (Pos){T.at + 1, U.at - T.at - 1}); }
-references(A) ::= REFERENCES(T) qname(N) names_opt(L) fk_actions. { A = parse_constraint(p, CONSTRAINT_FOREIGN_KEY, T.at); A->references = N.text; A->references_columns = L; }
-fk_actions ::= .
-fk_actions ::= fk_actions ON(T) DELETE fk_action(W). { parse_fk_action(p, T.at, W); }
-fk_actions ::= fk_actions ON(T) UPDATE fk_action(W). { parse_fk_action(p, T.at, W); }
-fk_actions ::= fk_actions MATCH(T) ID(N). { if (!str_ieq(N.text, STR("simple"))) parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
-fk_actions ::= fk_actions MATCH(T) FULL. { parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
+references(A) ::= REFERENCES(T) qname(N) names_opt(L) fk_actions(D). { A = parse_constraint(p, CONSTRAINT_FOREIGN_KEY, T.at); A->references = N.text; A->references_columns = L; A->on_delete = D; }
+%type fk_actions {Str}
+fk_actions(A) ::= . { A = (Str){0}; }
+fk_actions(A) ::= fk_actions ON DELETE fk_action(W). { A = W; }
+fk_actions(A) ::= fk_actions(B) ON(T) UPDATE fk_action(W). { A = B; parse_update_action(p, T.at, W); }
+fk_actions(A) ::= fk_actions(B) MATCH(T) ID(N). { A = B; if (!str_ieq(N.text, STR("simple"))) parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
+fk_actions(A) ::= fk_actions(B) MATCH(T) FULL. { A = B; parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
 %type fk_action {Str}
 fk_action(A) ::= NO ACTION. { A = (Str){0}; }
 fk_action(A) ::= RESTRICT. { A = (Str){0}; }

@@ -57,6 +57,10 @@ AstExpr *parse_name(Parse *p, Token name);                                   /* 
 AstExpr *parse_dot(Parse *p, AstExpr *a, Token name);                        /* a.b: qualifies a column, or takes a field */
 AstExpr *parse_star(Parse *p, AstExpr *qualifier);
 AstExpr *parse_function(Parse *p, Token name, const AstExprs *args);
+JsonOn parse_json_word(Parse *p, Token word);                                /* ERROR, the one word before ON that is no keyword */
+AstExpr *parse_json_on(Parse *p, int at, JsonOn on, AstExpr *value, Token moment);
+AstExpr *parse_json_on_both(Parse *p, AstExpr *clauses, AstExpr *more);
+AstExpr *parse_json_call(Parse *p, Token name, const AstExprs *args, AstExpr *clauses);
 AstExpr *parse_qualified_function(Parse *p, AstExpr *schema, Token name, const AstExprs *args);
 AstExpr *parse_call(Parse *p, int at, Str name, int n, ...);                 /* n AstExpr * */
 AstExpr *parse_call_list(Parse *p, int at, Str name, AstExpr *first, const AstExprs *rest);
@@ -100,7 +104,7 @@ void parse_collation(Parse *p, AstColumnDef *column, Token name);
 AstConstraint *parse_constraint(Parse *p, ConstraintKind kind, int at);
 void parse_deferrable(Parse *p, AstConstraint *c, bool deferrable, bool initially);
 AstConstraint *parse_last_constraint(Parse *p, const AstColumnDef *column);
-void parse_fk_action(Parse *p, int at, Str what);
+void parse_update_action(Parse *p, int at, Str what);
 Stmt *parse_explain_option(Parse *p, Stmt *s, Token name, Str value);
 Str parse_lower(Parse *p, Str s);
 

@@ -123,7 +123,7 @@ static bool open_hidden(Hidden *h, Planner *p, const Rel *rel, int column) {
 }
 
 void plan_indexed_order(Planner *p, const Query *q, Plan *scan) {
-    if (scan->tag != PLAN_SCAN || p->options->no_optimise || scan->rel->kind != REL_TABLE || scan->never || scan->limit || scan->sort.n || q->grouped || q->windows.n || q->distinct ||
+    if (scan->tag != PLAN_SCAN || scan->left || p->options->no_optimise || scan->rel->kind != REL_TABLE || scan->never || scan->limit || scan->sort.n || q->grouped || q->windows.n || q->distinct ||
         q->distinct_on.n || !q->limit || q->with_ties || q->locking.n || q->set_op != SET_NONE || q->order.n > 32)
         return;
     const Table *t = scan->rel->table;

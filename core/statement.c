@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "counts.h"
 #include "ddl.h"
 #include "dml.h"
 #include "exec.h"
@@ -21,6 +22,9 @@
 /* Enough for an application's statements; texts beyond LARGEST (multi-row INSERTs, huge IN lists) rarely come twice and would only push others out. */
 enum { CACHE_SIZE = 256, LARGEST_CACHED = 16384, CATALOGUE_CHECK_MS = 1000 };
 
+typedef struct RowCount { Str table; int64_t rows; } RowCount;
+typedef VEC(RowCount) RowCounts;
+
 typedef struct Prepared {
     struct Prepared *newer, *older, *same_hash;
     Arena arena;
@@ -32,6 +36,9 @@ typedef struct Prepared {
     Catalog *catalog;
     Resolved *resolved;
     StatementPlan *plan;
+    RowCounts counted;              /* what the plan went by ... */
+    int64_t counted_at;             /* ... and when that was looked at (counts_clock) */
+    VEC(Str) uncounted;             /* tables whose counts it would have liked to know */
     Str undeclared;                 /* a collection to sample before names in it can be resolved */
     const Query *output;            /* whose visible targets are the columns, or NULL */
     int n_columns;
@@ -66,8 +73,9 @@ struct sqm_statement {
     const Value *row;
     Value *columns;
     int64_t rows_affected, last_insert_id;
-    Text lines;                     /* EXPLAIN, SHOW: the rows to come, one a line */
+    Text lines;                     /* EXPLAIN, SHOW: the rows to come, one a line ... */
     size_t line_at;
+    bool as_json;                   /* ... or EXPLAIN (FORMAT JSON): all of it is one JSON value, the only row */
     Value line;
     sqm_error_t *error;
 };
@@ -166,7 +174,7 @@ static void describe(Prepared *p) {
         p->names = NEW_ARRAY(&p->arena, const char *, 1);
         p->types = NEW_ARRAY(&p->arena, const char *, 1);
         p->names[0] = r->tag == STMT_SHOW ? arena_str(&p->arena, r->stmt->name.p, r->stmt->name.n).p : "QUERY PLAN";
-        p->types[0] = "text";
+        p->types[0] = r->stmt->tag == STMT_EXPLAIN && str_ieq(r->stmt->explain_format, STR("json")) ? "json" : "text";
         return;
     }
     if (r->tag == STMT_SELECT) p->output = r->query;
@@ -185,13 +193,31 @@ static void describe(Prepared *p) {
     }
 }
 
+typedef struct Counting { sqm_connection_t *db; Prepared *p; } Counting;
+
+static bool count_rows(void *context, Str table, int64_t *rows) {
+    Counting *c = context;
+    bool known = counts_find(c->db->server, table, rows);
+    for (int i = 0; i < c->p->uncounted.n; i++)
+        if (str_eq(c->p->uncounted.at[i], table)) return false;
+    if (known) {
+        RowCount count = {table, *rows};
+        vec_push(&c->p->arena, &c->p->counted, count);
+    } else {
+        vec_push(&c->p->arena, &c->p->uncounted, table);
+    }
+    return known;
+}
+
 /* The one setjmp. Whatever is set before it and read after a longjmp lies in *p, not in registers. */
 static bool compile(sqm_connection_t *db, Prepared *p, const Value *params, sqm_error_t *error) {
     Compile cc = {.arena = &p->arena, .sql = p->sql, .error = error, .undeclared = &p->undeclared};
     if (setjmp(cc.exit)) return false;
     Parsed parsed = parse(&cc, p->literal_percent);
     p->resolved = resolve(&cc, p->catalog, &parsed, params);
-    PlanOptions options = {.no_optimise = db->options.no_optimise, .server_version = db->server ? server_version(db->server) : 0};
+    Counting counting = {db, p};
+    PlanOptions options = {.no_optimise = db->options.no_optimise, .server_version = db->server ? server_version(db->server) : 0, .rows = db->server ? count_rows : NULL,
+                           .rows_context = &counting};
     if (p->resolved->query || p->resolved->insert || p->resolved->modify) p->plan = plan_statement(&cc, p->resolved, &options);
     describe(p);
     return true;
@@ -207,7 +233,7 @@ static bool look_at(sqm_connection_t *db, Str table) {
     return true;
 }
 
-static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, sqm_error_t *error) {
+static Prepared *prepared_once(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, sqm_error_t *error) {
     Arena arena = {0};
     Prepared *p = NEW(&arena, Prepared);
     p->arena = arena;
@@ -216,14 +242,44 @@ static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, b
     p->hash = text_hash(sql, n, literal_percent);
     p->references = 1;
     p->catalog = catalog_retain(db->catalog);
+    p->counted_at = counts_clock();
     bool ok = compile(db, p, params, error);
     if (p->undeclared.n && look_at(db, p->undeclared)) {
         prepared_release(p);
-        return prepared_new(db, sql, n, literal_percent, params, error);
+        return prepared_once(db, sql, n, literal_percent, params, error);
     }
     if (ok) return p;
     prepared_release(p);
     return NULL;
+}
+
+static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, sqm_error_t *error) {
+    Prepared *p = prepared_once(db, sql, n, literal_percent, params, error);
+    if (!p || !p->uncounted.n) return p;
+    counts_fetch(db->server, p->uncounted.at, p->uncounted.n);
+    prepared_release(p);
+    return prepared_once(db, sql, n, literal_percent, params, error);
+}
+
+/* Have the tables grown or shrunk so much that another plan may be better? Looked at once a minute. */
+static bool counts_changed(sqm_connection_t *db, Prepared *p) {
+    enum { MINUTE = 60000, FACTOR = 4, SLACK = 1000, MOST = 64 };
+    Str tables[MOST];
+    int64_t now = counts_clock(), rows;
+    if (!p->counted.n || now - p->counted_at < MINUTE) return false;
+    p->counted_at = now;
+    bool known = true, changed = false;
+    for (int i = 0; i < p->counted.n; i++) {
+        known &= counts_find(db->server, p->counted.at[i].table, &rows);
+        if (i < MOST) tables[i] = p->counted.at[i].table;
+    }
+    if (!known) counts_fetch(db->server, tables, p->counted.n < MOST ? p->counted.n : MOST);
+    for (int i = 0; i < p->counted.n; i++) {
+        int64_t before = p->counted.at[i].rows;
+        if (!counts_find(db->server, p->counted.at[i].table, &rows)) continue;
+        changed |= rows > before * FACTOR + SLACK || before > rows * FACTOR + SLACK;
+    }
+    return changed;
 }
 
 static bool names_unknown(const sqm_error_t *e) { return e->code == SQM_ERROR_UNDEFINED_TABLE || e->code == SQM_ERROR_UNDEFINED_COLUMN; }
@@ -235,6 +291,10 @@ static Prepared *prepare(sqm_connection_t *db, const char *sql, size_t n, bool l
         return NULL;
     }
     Prepared *p = cache_find(db, sql, n, literal_percent);
+    if (p && counts_changed(db, p)) {
+        cache_unlink(db, p);
+        p = NULL;
+    }
     if (p) {
         cache_touch(db, p);
         p->references++;
@@ -571,11 +631,13 @@ static bool run_explain(sqm_statement_t *st, sqm_error_t *error) {
     start_exec(st, error);
     Exec *x = &st->x;
     Eval ev;
+    bool json = str_ieq(stmt->explain_format, STR("json"));
     st->lines = (Text){.arena = &x->arena};
+    st->as_json = json;
     if (stmt->analyze) {
         if (stmt->explained->tag != STMT_SELECT) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "EXPLAIN ANALYZE is supported for SELECT only");
         exec_enable_stats(x);
-        int64_t before = server_round_trips(x->server);
+        int64_t before = exec_round_trips(x);
         struct timespec begin, end;
         clock_gettime(CLOCK_MONOTONIC, &begin);
         QueryRun *run = exec_query_open(x, st->p->plan->query, NULL);
@@ -584,23 +646,24 @@ static bool run_explain(sqm_statement_t *st, sqm_error_t *error) {
         if (r >= 0) {
             clock_gettime(CLOCK_MONOTONIC, &end);
             show_eval(&ev, x);
-            explain_plan(&st->lines, st->p->plan, &ev, x);
-            text_addf(&st->lines, "Round trips: %lld\nExecution time: %.3f ms\n", (long long)(server_round_trips(x->server) - before),
-                      (double)(end.tv_sec - begin.tv_sec) * 1e3 + (double)(end.tv_nsec - begin.tv_nsec) / 1e6);
+            int64_t trips = exec_round_trips(x) - before;
+            double ms = (double)(end.tv_sec - begin.tv_sec) * 1e3 + (double)(end.tv_nsec - begin.tv_nsec - x->stats->probe_nanoseconds) / 1e6;
+            if (json) explain_json(&st->lines, st->p->plan, &ev, x, trips, ms);
+            else {
+                explain_plan(&st->lines, st->p->plan, &ev, x);
+                text_addf(&st->lines, "Round trips: %lld\nExecution time: %.3f ms\n", (long long)trips, ms);
+            }
         }
         exec_query_close(run);
         if (r < 0) return false;
     } else {
         show_eval(&ev, x);
-        explain_plan(&st->lines, st->p->plan, &ev, NULL);
+        if (json) explain_json(&st->lines, st->p->plan, &ev, NULL, 0, 0);
+        else explain_plan(&st->lines, st->p->plan, &ev, NULL);
     }
-    if (str_ieq(stmt->explain_format, STR("json"))) {
-        Text json = {.arena = &x->arena};
-        text_adds(&json, "[");
-        json_string(&json, (Str){st->lines.p, (uint32_t)st->lines.n});
-        text_adds(&json, "]\n");
-        st->lines = json;
-    }
+    if (json && !json_parse(&x->arena, (Str){st->lines.p, (uint32_t)st->lines.n}, &st->line, error))
+        return error_set(error, SQM_ERROR_PROGRAM_LIMIT_EXCEEDED, "the plan is nested too deeply for JSON; EXPLAIN without FORMAT JSON shows it");
+    if (json) st->line.type = SQM_BSON;     /* the caller's own lists and mappings, as other drivers give a json column */
     st->line_at = 0;
     st->state = RUNNING;
     return true;
@@ -610,6 +673,7 @@ static bool run_show(sqm_statement_t *st, sqm_error_t *error) {
     const Stmt *stmt = st->p->resolved->stmt;
     start_exec(st, error);
     st->lines = (Text){.arena = &st->x.arena};
+    st->as_json = false;
     sqm_connection_t *db = st->db;
     Str name = stmt->name;
     if (str_ieq(name, STR("server_version"))) {
@@ -712,7 +776,8 @@ static sqm_step_t next_line(sqm_statement_t *st) {
     const char *begin = st->lines.p + st->line_at, *end = memchr(begin, '\n', st->lines.n - st->line_at);
     size_t n = end ? (size_t)(end - begin) : st->lines.n - st->line_at;
     st->line_at += n + 1;
-    st->line = sqm_text(begin, n);
+    if (st->as_json) st->line_at = st->lines.n;
+    else st->line = sqm_text(begin, n);
     st->row = &st->line;
     return SQM_ROW;
 }

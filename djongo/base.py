@@ -50,6 +50,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     vendor = "djongo"
     display_name = "MongoDB"
     data_types = {
+        "ArrayField": "array",
         "AutoField": "integer",
         "BigAutoField": "bigint",
         "BigIntegerField": "bigint",
@@ -60,13 +61,16 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "DateTimeField": "timestamp with time zone",
         "DecimalField": _numeric,
         "DurationField": "interval",
+        "EmbeddedField": "document",
         "FileField": "varchar(%(max_length)s)",
         "FilePathField": "varchar(%(max_length)s)",
         "FloatField": "double precision",
         "GenericIPAddressField": "varchar(39)",
+        "GenericObjectIdField": "objectid",
         "IPAddressField": "varchar(15)",
         "IntegerField": "integer",
         "JSONField": "jsonb",
+        "ObjectIdField": "objectid",
         "OneToOneField": "integer",
         "PositiveBigIntegerField": "bigint",
         "PositiveIntegerField": "integer",
@@ -127,6 +131,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     # Table -> tables it refers to, for check_constraints(); the schema editor forgets it.
     referenced_tables = None
+    # The compiler that is executing a SELECT: it knows how its cursor should fetch each column.
+    reading = None
 
     def get_connection_settings(self):
         """The checked settings; starts the embedded server when it is its turn."""
@@ -154,8 +160,18 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     @async_unsafe
     def create_cursor(self, name=None):
+        self.ensure_timezone()
         cursor = self.connection.cursor()
+        if self.reading is not None:
+            cursor.formats = self.reading.formats()
         return _LoggingCursor(cursor) if logger.isEnabledFor(logging.DEBUG) else cursor
+
+    def ensure_timezone(self):
+        """Makes the cursors' moments follow USE_TZ and TIME_ZONE."""
+        if self.connection is None or self.connection.timezone is self.timezone:
+            return False
+        self.connection.timezone = self.timezone
+        return True
 
     def get_database_version(self):
         return tuple(self.connection.server_version)

@@ -5,9 +5,12 @@
  *     NULL BOOL INT DOUBLE TEXT       None bool int float str
  *     DECIMAL                         decimal.Decimal, exact: 1.50 keeps its zero
  *     BYTES UUID OBJECTID             bytes uuid.UUID bson.ObjectId (the bson package is imported when the first one is met)
- *     DATE TIME TIMESTAMP INTERVAL    date time naive-UTC-datetime timedelta
+ *     DATE TIME TIMESTAMP INTERVAL    date time naive-UTC-datetime timedelta; with the connection's timezone set, "timestamp with time zone" aware datetime
  *     JSON                            Python objects, or JSON text with json_text
  *     BSON TUPLE                      dict, list, PyMongo's class for types that Python lacks (Regex, Timestamp ...); list
+ *
+ * A column's format may say otherwise: LAZY, documents and arrays are Document and Array objects (document.c) that hold the BSON and decode what is asked
+ * for; NATIVE, JSON comes as Python objects in spite of json_text.
  *
  * Inside documents BSON dates are naive UTC datetimes, decimal128 is Decimal, binary of subtype 3 and 4 is UUID. Data may come from anywhere, so every
  * length is checked; errors are DataError and name the column, with its text made only on failure. A tuple of plain values is taken
@@ -29,9 +32,11 @@ enum { MAX_DEPTH = 250 };
 /* Where a value comes from: all that an error message needs. */
 typedef struct Source {
     ModuleState *state;
-    const sqm_statement_t *statement;
+    const sqm_statement_t *statement;   /* NULL: a Document that has outlived it */
+    PyObject *owner;                    /* the Document or Array whose bytes are read, for nested ones to share; NULL in a row */
+    PyObject *zone;                     /* of the connection, borrowed */
     int column, depth;
-    bool json_text;
+    bool json_text, lazy;
     bool plain;     /* no container was made: the row can be untracked */
 } Source;
 
@@ -42,6 +47,7 @@ static PyObject *fail(const Source *source, sqm_error_code_t code, const char *f
     va_start(arguments, format);
     PyOS_vsnprintf(problem, sizeof problem, format, arguments);
     va_end(arguments);
+    if (!source->statement) return raise_error(source->state, code, "stored document: %s", problem);
     return raise_error(source->state, code, "column \"%.150s\": %s", sqm_column_name(source->statement, source->column), problem);
 }
 
@@ -143,6 +149,24 @@ static PyObject *timestamp_new(const Source *source, int64_t microseconds) {
     return PyDateTime_FromDateAndTime(year, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60, (int)(rest % 1000000));
 }
 
+/* The value of a column of type timestamptz, where the connection has a time zone. */
+static PyObject *moment_new(const Source *source, int64_t microseconds) {
+    PyObject *naive = timestamp_new(source, microseconds);
+    if (!naive) return NULL;
+    PyObject *there = PyDateTimeAPI->DateTime_FromDateAndTime(
+        PyDateTime_GET_YEAR(naive), PyDateTime_GET_MONTH(naive), PyDateTime_GET_DAY(naive), PyDateTime_DATE_GET_HOUR(naive), PyDateTime_DATE_GET_MINUTE(naive),
+        PyDateTime_DATE_GET_SECOND(naive), PyDateTime_DATE_GET_MICROSECOND(naive), source->zone, PyDateTimeAPI->DateTimeType);
+    Py_DECREF(naive);
+    if (!there || source->zone == PyDateTime_TimeZone_UTC) return there;
+    PyObject *local = PyObject_CallMethod(source->zone, "fromutc", "O", there);
+    Py_DECREF(there);
+    return local;
+}
+
+static bool is_timestamptz(const Source *source) {
+    return source->statement && !source->depth && strcmp(sqm_column_type(source->statement, source->column), "timestamp with time zone") == 0;
+}
+
 static PyObject *time_new(const Source *source, int64_t microseconds) {
     if (microseconds < 0 || microseconds >= MICROSECONDS_PER_DAY) return fail(source, SQM_ERROR_INVALID_DATETIME, "the time is not within one day");
     int seconds = (int)(microseconds / 1000000);
@@ -238,6 +262,7 @@ static PyObject *read_container(Reader *r, bool is_array) {
     if (!has(r, 5)) return fail_corrupt(r->source);
     uint32_t size = peek_u32(r->at);
     if (size < 5 || !has(r, size) || r->at[size - 1] != 0) return fail_corrupt(r->source);
+    if (r->source->lazy) return document_new(r->source->state, r->source->owner, take(r, size), size, is_array);
     Reader inner = {.source = r->source, .at = r->at + 4, .end = r->at + size - 1};
     r->at += size;
 
@@ -373,6 +398,68 @@ static PyObject *bson_value_new(Source *source, const sqm_value_t *value) {
     return read_value(&r, value->bson_type);
 }
 
+/* The bytes of a value in a document; 0 if they are not there. */
+static size_t stored_size(uint8_t type, const uint8_t *at, size_t left) {
+    size_t size = 0;
+    const uint8_t *nul;
+    switch ((bson_type_t)type) {
+    case BSON_TYPE_UNDEFINED:
+    case BSON_TYPE_NULL:
+    case BSON_TYPE_MINKEY:
+    case BSON_TYPE_MAXKEY: return 0;
+    case BSON_TYPE_BOOL: size = 1; break;
+    case BSON_TYPE_INT32: size = 4; break;
+    case BSON_TYPE_DOUBLE:
+    case BSON_TYPE_DATE_TIME:
+    case BSON_TYPE_TIMESTAMP:
+    case BSON_TYPE_INT64: size = 8; break;
+    case BSON_TYPE_OID: size = 12; break;
+    case BSON_TYPE_DECIMAL128: size = 16; break;
+    case BSON_TYPE_DOCUMENT:
+    case BSON_TYPE_ARRAY:
+    case BSON_TYPE_CODEWSCOPE: size = left < 4 ? SIZE_MAX : peek_u32(at); break;
+    case BSON_TYPE_UTF8:
+    case BSON_TYPE_SYMBOL:
+    case BSON_TYPE_CODE: size = left < 4 ? SIZE_MAX : (size_t)peek_u32(at) + 4; break;
+    case BSON_TYPE_BINARY: size = left < 4 ? SIZE_MAX : (size_t)peek_u32(at) + 5; break;
+    case BSON_TYPE_DBPOINTER: size = left < 4 ? SIZE_MAX : (size_t)peek_u32(at) + 4 + 12; break;
+    case BSON_TYPE_REGEX:
+        nul = memchr(at, 0, left);
+        nul = nul ? memchr(nul + 1, 0, left - (size_t)(nul + 1 - at)) : NULL;
+        size = nul ? (size_t)(nul + 1 - at) : SIZE_MAX;
+        break;
+    case BSON_TYPE_EOD: size = SIZE_MAX; break;
+    }
+    return size ? size : SIZE_MAX;
+}
+
+bool stored_next(ModuleState *state, StoredItem *item, const uint8_t **at, const uint8_t *end) {
+    Source source = {.state = state};
+    if (*at == end) return false;
+    Reader r = {.source = &source, .at = *at, .end = end};
+    item->type = *take(&r, 1);
+    item->key = take_cstring(&r, &item->key_length);
+    if (!item->key) return false;
+    item->value = r.at;
+    item->size = stored_size(item->type, r.at, (size_t)(end - r.at));
+    if (item->size > (size_t)(end - r.at)) return fail_corrupt(&source) != NULL;
+    *at = r.at + item->size;
+    return true;
+}
+
+PyObject *stored_value_new(ModuleState *state, PyObject *owner, const StoredItem *item) {
+    if (!PyDateTimeAPI) PyDateTime_IMPORT;
+    if (!PyDateTimeAPI) return NULL;
+    Source source = {.state = state, .owner = owner, .lazy = owner != NULL};
+    Reader r = {.source = &source, .at = item->value, .end = item->value + item->size};
+    return read_value(&r, item->type);
+}
+
+PyObject *stored_key_new(ModuleState *state, const StoredItem *item) {
+    Source source = {.state = state};
+    return key_new(&source, item->key, item->key_length);
+}
+
 static PyObject *json_text_new(const Source *source, const sqm_value_t *value) {
     size_t length;
     char *text = sqm_value_to_json(value, &length);
@@ -408,7 +495,7 @@ static inline PyObject *value_new(Source *source, const sqm_value_t *value) {
     case SQM_BYTES: return PyBytes_FromStringAndSize((const char *)value->u.bytes, value->len);
     case SQM_DATE: return date_new(source, value->u.i);
     case SQM_TIME: return time_new(source, value->u.i);
-    case SQM_TIMESTAMP: return timestamp_new(source, value->u.i);
+    case SQM_TIMESTAMP: return source->zone && is_timestamptz(source) ? moment_new(source, value->u.i) : timestamp_new(source, value->u.i);
     case SQM_INTERVAL: return interval_new(value->u.i);
     case SQM_UUID: return uuid_new(source, value->u.bytes);
     case SQM_OBJECTID: return objectid_new(source, value->u.bytes);
@@ -419,15 +506,24 @@ static inline PyObject *value_new(Source *source, const sqm_value_t *value) {
     return fail(source, SQM_ERROR_INTERNAL, "value of unknown type %d", value->type);
 }
 
-PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text) {
+PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats, PyObject *zone) {
     if (!PyDateTimeAPI) PyDateTime_IMPORT;      /* the pointer is one per file */
     if (!PyDateTimeAPI) return NULL;
     const sqm_value_t *values = sqm_row(statement);
     PyObject *row = PyTuple_New(column_count);
     if (!row) return NULL;
-    Source source = {.state = state, .statement = statement, .json_text = json_text, .plain = true};
+    Source source = {.state = state, .statement = statement, .json_text = json_text, .plain = true, .zone = zone};
+    const char *format = formats ? PyBytes_AS_STRING(formats) : NULL;
+    Py_ssize_t format_count = formats ? PyBytes_GET_SIZE(formats) : 0;
     for (int i = 0; i < column_count; i++) {
         source.column = i;
+        if (i < format_count) {
+            source.lazy = format[i] == FORMAT_LAZY;
+            source.json_text = json_text && format[i] != FORMAT_NATIVE;
+        } else {
+            source.lazy = false;
+            source.json_text = json_text;
+        }
         PyObject *value = value_new(&source, &values[i]);
         if (!value) {
             Py_DECREF(row);

@@ -1,10 +1,39 @@
-"""`from djongo import models`: everything of django.db.models."""
+"""`from djongo import models`: everything of django.db.models, and what MongoDB adds."""
 
 from django.db.models import *  # noqa: F403
 from django.db.models import __all__ as _django_all
 
+from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
+from .base import EmbeddedModel, Model
 from .constraints import CollectionConstraint
-from .indexes import *  # noqa: F403
-from .indexes import __all__ as _indexes_all
+from .embedded import EmbeddedField, EmbeddedModelField
+from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
+from .json import DictField, JSONField, ListField
+from .manager import DjongoManager, DjongoQuerySet
+from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
 
-__all__ = [*_django_all, *_indexes_all, "CollectionConstraint"]
+__all__ = [
+    *_django_all,
+    "ArrayField",
+    "ArrayModelField",
+    "CollectionConstraint",
+    "CompoundIndex",
+    "DictField",
+    "DjongoManager",
+    "DjongoQuerySet",
+    "EmbeddedField",
+    "EmbeddedModel",
+    "EmbeddedModelArrayField",
+    "EmbeddedModelField",
+    "GenericObjectIdField",
+    "HashedIndex",
+    "JSONField",
+    "ListField",
+    "Model",
+    "ObjectIdAutoField",
+    "ObjectIdField",
+    "TTLIndex",
+    "TextIndex",
+    "TwoDSphereIndex",
+    "WildcardIndex",
+]
