@@ -35,7 +35,7 @@ test-sanitize: build  ## the same under AddressSanitizer and UndefinedBehaviorSa
 	@$(PY) tools/run_tests.py sanitize
 
 test-server: build  ## the C tests that need a MongoDB
-	@$(PY) tools/run_tests.py server
+	@$(PY) tools/run_tests.py sanitize server
 
 test-layers: build  ## the allowed include edges
 	@$(PY) tools/run_tests.py layers

@@ -35,7 +35,7 @@ typedef enum JoinMethod {
     METHOD_NESTED       /* right is run again for each left row when `rescan` (it refers to left's slots: lateral), else buffered once */
 } JoinMethod;
 
-typedef struct ScanColumn { int column; int slot; } ScanColumn;       /* column: number in table->columns; -1: unknown field `name` of an undeclared table */
+typedef struct ScanColumn { int column; int slot; Exprs paths; } ScanColumn;   /* paths: calls of JSON_VALUE, all that is read of a document; empty: the whole column */       /* column: number in table->columns; -1: unknown field `name` of an undeclared table */
 
 typedef struct Plan {
     PlanTag tag;
@@ -47,7 +47,7 @@ typedef struct Plan {
     const Rel *rel;
     VEC(ScanColumn) columns;        /* SCAN: fields to fetch */
     Exprs match;                    /* SCAN: conjuncts done by the server (mql_can_match); constants in them are evaluated when the scan opens */
-    SortKeys sort;                  /* SCAN: done by the server; keys are VARs of this relation with the server's NULL order */
+    SortKeys sort;                  /* SCAN: done by the server; keys are VARs of this relation, or paths into them, with the server's NULL order */
     Expr *limit, *offset;           /* SCAN, SORT (top-n), LIMIT */
     bool with_ties;
     bool grouped;                   /* SCAN: $group of query->group_keys and query->aggs done by the server (mql_can_group) */

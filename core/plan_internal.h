@@ -26,6 +26,7 @@ bool plan_query_visit_vars(const Query *q, VarVisitor visit, void *context);   /
 bool plan_slot_absent(const Expr *var, void *context);                /* a VarVisitor: stops at a slot of the Ints `context` */
 bool plan_has_slot(const Ints *slots, int slot);
 bool plan_has_sublink(const Expr *e);
+void plan_mark_pushed(Expr *condition);                               /* the server decides it: EXISTS over arrays in it are never run here */
 bool plan_covered(const Expr *e, const Ints *slots);
 bool plan_touches(const Expr *e, const Ints *slots);
 Plan *plan_filter(Planner *p, Plan *below, Exprs conditions);         /* `below` itself when there are none */

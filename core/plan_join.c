@@ -94,6 +94,17 @@ static double row_count(Planner *p, const Query *q, const Rel *rel) {
 /* All rows of a scan's table, guessed if need be. */
 static double whole(const Plan *scan) { return scan->total < 0 ? DEFAULT_ROWS : scan->total < 1 ? 1 : scan->total; }
 
+/* EXISTS over an array of the row: a part of the command now, run by nobody. */
+static Walk mark_pushed(Expr *e, void *context) {
+    if (e->tag == EXPR_SUBLINK && e->sublink == SUBLINK_EXISTS && e->subquery->correlated) {
+        e->unnested = true;
+        expr_walk(e->subquery->where, mark_pushed, context);
+    }
+    return WALK_ON;
+}
+
+void plan_mark_pushed(Expr *condition) { expr_walk(condition, mark_pushed, NULL); }
+
 /* A leaf of FROM with the conditions that speak of it alone. */
 static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *conditions) {
     Exprs rest = {0};
@@ -108,6 +119,7 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
             Expr *e = conditions->at[i];
             if (!p->options->no_optimise && mql_can_match(e, rel)) {
                 vec_push(p->cc->arena, &leaf->match, e);
+                plan_mark_pushed(e);
                 leaf->rows *= selectivity(e, rel, leaf->rows);
             } else {
                 vec_push(p->cc->arena, &rest, e);

@@ -9,6 +9,7 @@ from .constraints import CollectionConstraint
 from .embedded import EmbeddedField, EmbeddedModelField
 from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
 from .json import DictField, JSONField, ListField
+from .expressions import ElemMatch
 from .manager import DjongoManager, DjongoQuerySet
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
 
@@ -21,6 +22,7 @@ __all__ = [
     "DictField",
     "DjongoManager",
     "DjongoQuerySet",
+    "ElemMatch",
     "EmbeddedField",
     "EmbeddedModel",
     "EmbeddedModelArrayField",
