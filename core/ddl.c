@@ -68,6 +68,8 @@ static Change *change_of(Ddl *d, Table *t, bool structure) {
     return change;
 }
 
+void ddl_touch(Ddl *d, Table *t) { change_of(d, t, false); }
+
 static void note(Ddl *d, Change *change, Step step) {
     if (!step.check) {
         bool known = false;
@@ -770,6 +772,7 @@ static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
     }
     c->name = new_name;
     rename_texts(d, t, t->name, t->name, old_name, new_name);
+    ddl_rename_in_views(d, t->name, t->name, old_name, new_name);
     if (str_is(old_field, "_id")) return;
     c->field = field_of(d, new_name);
     if (str_is(c->field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "only the primary key can be called \"_id\"");
@@ -806,6 +809,7 @@ static void alter_rename_table(Ddl *d, Table *t, const AstAlter *a) {
     catalog_remove_table(d->next, old);
     t->name = new_name;
     rename_texts(d, t, old, new_name, (Str){0}, (Str){0});
+    ddl_rename_in_views(d, old, new_name, (Str){0}, (Str){0});
     catalog_put_table(d->next, t);
 }
 
@@ -835,7 +839,7 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     for (int i = 0; i < t->columns.n && !same; i++)
         if (i != column && !t->columns.at[i].indexed && generated_from(d, t, i, column))
             fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));
-    if (a->collation.n) c->collation = known_collation(d, a->collation, a->pos);
+    c->collation = known_collation(d, a->collation, a->pos);
     c->type = type;
     if (c->identity && !type_is_integer(type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "identity column type must be smallint, integer, or bigint");
     if (!a->expr && !c->generated_text.n && old.tag != TYPE_UNKNOWN && !cast_exists(old, type)) {
@@ -1148,7 +1152,7 @@ static void create_view(Ddl *d) {
     const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
     if (s->columns.n > q->n_visible) fail(&d->cc, SQM_ERROR_SYNTAX, s->pos, "CREATE VIEW specifies more column names than columns");
     Table *t = table_new(&d->next->arena, s->name);
-    t->view_text = keep(d, s->text);
+    t->view_text = keep(d, ddl_view_text(d, s->select, q, s->text));
     for (int i = 0; i < q->n_visible; i++) {
         const Target *target = &q->targets.at[i];
         Column c = {.name = keep(d, i < s->columns.n ? s->columns.at[i] : target->name), .type = target->expr->type};
@@ -1167,6 +1171,12 @@ static void drop_database(Ddl *d) {
     for (int i = 0; i < d->next->tables.n; i++) vec_push(&d->arena, &d->dropped, d->next->tables.at[i]->name);
     while (d->next->tables.n) catalog_remove_table(d->next, d->next->tables.at[d->next->tables.n - 1]->name);
     d->next->version = 0;
+}
+
+static bool cascades(const Stmt *s) {
+    bool cascade = s->cascade;
+    for (int i = 0; i < s->alters.n; i++) cascade |= s->alters.at[i]->cascade;
+    return cascade;
 }
 
 bool ddl_is_ddl(StmtTag tag) { return tag >= STMT_CREATE_TABLE && tag <= STMT_DROP_DATABASE; }
@@ -1188,6 +1198,7 @@ void ddl_statement(Ddl *d) {
     case STMT_RELEASE: case STMT_ROLLBACK_TO: case STMT_SET: case STMT_SHOW: case STMT_EXPLAIN:
         fail(&d->cc, SQM_ERROR_INTERNAL, d->stmt->pos, "not a definition");
     }
+    if (d->changes.n || d->removed.n) ddl_check_views(d, cascades(d->stmt));
     for (int i = 0; i < d->changes.n; i++) {
         Change *change = d->changes.at[i];
         catalog_put_table(d->next, change->table);

@@ -127,7 +127,18 @@ void ddl_native_rename(Ddl *d, Index *index, Str from, Str to);               /*
 Str ddl_native_collection(Ddl *d, Str old, const AstOptions *options);
 void ddl_native_create(Ddl *d, const Table *t, bson_t *command);              /* appends them to a create command */
 
+/* ---- ddl_view.c ---- */
+
+/* The text that is stored of a view: `text`, with * spelt out as what it stands for now. */
+Str ddl_view_text(Ddl *d, AstSelect *s, const Query *q, Str text);
+/* A table (column.n == 0) or one of its columns has another name. */
+void ddl_rename_in_views(Ddl *d, Str table, Str new_table, Str column, Str new_column);
+/* Fails when a view of Ddl.next isn't what it was; `cascade`: drops it. */
+void ddl_check_views(Ddl *d, bool cascade);
+
 /* ---- ddl.c ---- */
+
+void ddl_touch(Ddl *d, Table *t);                                   /* its entry has to be written */
 void ddl_statement(Ddl *d);
 
 #endif

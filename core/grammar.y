@@ -889,7 +889,15 @@ stmt(A) ::= DROP(T) DATABASE if_exists(I) ID(N). { A = parse_stmt(p, STMT_DROP_D
 stmt(A) ::= CREATE(T) DATABASE ID(N). { A = parse_stmt(p, STMT_CREATE_DATABASE, T.at); A->name = N.text; }
 
 %type create_view {Stmt *}
-stmt(A) ::= create_view(V) qname(N) names_opt(L) AS select(S). { A = V; A->pos = parse_span(p, A->pos.at); A->name = N.text; A->columns = L; A->select = S; A->text = parse_select_text(p, S, S->pos); }
+stmt(A) ::= create_view(V) qname(N) names_opt(L) AS(T) select(S). {
+    int at = T.at + T.len;      /* the WITH before a select is no part of its position */
+    A = V;
+    A->pos = parse_span(p, A->pos.at);
+    A->name = N.text;
+    A->columns = L;
+    A->select = S;
+    A->text = parse_select_text(p, S, parse_span(p, at));
+}
 create_view(A) ::= CREATE(T) temporary VIEW. { A = parse_stmt(p, STMT_CREATE_VIEW, T.at); }
 create_view(A) ::= CREATE(T) OR REPLACE temporary VIEW. { A = parse_stmt(p, STMT_CREATE_VIEW, T.at); A->or_replace = true; }
 create_view(A) ::= CREATE MATERIALIZED(T) VIEW. { A = NULL; parse_refuse(p, token_pos(T), "a materialized view"); }

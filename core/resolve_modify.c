@@ -72,6 +72,9 @@ static void reject_generated(Resolver *r, const Table *t, int c, Pos pos) {
         fail(r->cc, SQM_ERROR_SYNTAX, pos, "column \"" STR_FMT "\" is a generated column and cannot be assigned", STR_ARG(t->columns.at[c].name));
 }
 
+/* SET g = DEFAULT of a generated column: it is what it is anyway. */
+static bool is_own_default(const Table *t, int c, const AstAssign *a) { return t->columns.at[c].generated_text.n && a->value->tag == AST_DEFAULT; }
+
 /* Values meet their column: untyped literals take its type, and what can't be cast is the user's error. The conversion itself is cast_assign at run time. */
 static Expr *assignable(Resolver *r, const Table *t, int c, Expr *e) {
     const Column *column = &t->columns.at[c];
@@ -180,6 +183,12 @@ static void add_assignment(Resolver *r, ModifyQuery *m, int column, Expr *value,
     vec_push(r->cc->arena, &m->set, assign);
     Target t = {.expr = value, .name = name, .slot = -1};
     vec_push(r->cc->arena, &m->rows->targets, t);
+}
+
+/* What a generated column is assigned when nothing else changes: it is computed anew. */
+static Expr *own_value(Resolver *r, ModifyQuery *m, int c) {
+    if (table_column_is_virtual(m->table, c)) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "an UPDATE of nothing but virtual generated columns is not supported");
+    return assignable(r, m->table, c, resolve_generated(r, m->rows, m->rows->rels.at[0], c));
 }
 
 /* What follows from the assignments. */
@@ -354,6 +363,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
     for (int i = 0; i < s->conflict_set.n; i++) {
         const AstAssign *a = &s->conflict_set.at[i];
         int c = find_column(r, t, a->column, a->pos);
+        if (is_own_default(t, c, a)) continue;
         reject_generated(r, t, c, a->pos);
         /* A bare name is the stored row's; EXCLUDED must be spelt. */
         both.visible.n = 1;
@@ -443,11 +453,16 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
     resolve_with(r, &scope, s->with.at, s->with.n, false);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->from);
     scope.clause = "UPDATE SET";
+    int recomputed = -1;
     for (int i = 0; i < s->set.n; i++) {
         const AstAssign *a = &s->set.at[i];
         int c = find_column(r, m->table, a->column, a->pos);
         for (int k = 0; k < m->set.n; k++)
             if (m->set.at[k].column == c) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
+        if (is_own_default(m->table, c, a)) {
+            recomputed = c;
+            continue;
+        }
         reject_generated(r, m->table, c, a->pos);
         Expr *value;
         if (a->value->tag == AST_DEFAULT) {
@@ -458,6 +473,7 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
         }
         add_assignment(r, m, c, value, a->column);
     }
+    if (!m->set.n && recomputed >= 0) add_assignment(r, m, recomputed, own_value(r, m, recomputed), m->table->columns.at[recomputed].name);
     m->row = row_block(r, m->table, s->alias, &scope, s->returning.at, s->returning.n, &m->has_returning);
     complete_update(r, m);
     finish_modify(r, &scope, m, s->where);
