@@ -9,14 +9,22 @@ from .constraints import CollectionConstraint
 from .embedded import EmbeddedField, EmbeddedModelField
 from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
 from .json import DictField, JSONField, ListField
-from .expressions import ElemMatch
+from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
 from .manager import DjongoManager, DjongoQuerySet
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
+from .reference import ArrayReferenceField
 
 __all__ = [
     *_django_all,
+    "AddToSet",
+    "Increment",
+    "Pull",
+    "Push",
+    "PushFront",
+    "Set",
     "ArrayField",
     "ArrayModelField",
+    "ArrayReferenceField",
     "CollectionConstraint",
     "CompoundIndex",
     "DictField",
