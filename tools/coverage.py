@@ -55,7 +55,7 @@ def prepare(keep):
 
 def steps(uri):
     def pytest(name, minutes=10):
-        return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}"], {"DJONGO_TEST_URI": uri} if name in ("logic", "dbapi") else {}
+        return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}"], {"DJONGO_TEST_URI": uri} if name in ("logic", "dbapi", "models") else {}
 
     found = {
         "meson": ([BIN / "meson", "test", "-C", BUILD, "--no-rebuild", "--print-errorlogs"], {"DJONGO_TEST_URI": uri}),
