@@ -9,6 +9,8 @@ from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo as BaseTableInfo
 from django.db.models import Index
 
+from .arrays import array_tables
+
 FieldInfo = namedtuple("FieldInfo", [*BaseFieldInfo._fields, "is_autofield", "comment"])
 TableInfo = namedtuple("TableInfo", [*BaseTableInfo._fields, "comment"])
 
@@ -90,6 +92,8 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         return {name: kind.pop() for name, kind in zip(names, kinds) if len(kind) == 1}
 
     def get_sequences(self, cursor, table_name, table_fields=()):
+        if table_name in array_tables:
+            return []
         return [
             {"table": table_name, "column": column["name"]}
             for column in self._table(cursor, table_name)["columns"]
