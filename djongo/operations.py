@@ -125,6 +125,16 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     # --- expressions and lookups ------------------------------------------------------------------
 
+    def combine_expression(self, connector, sub_expressions):
+        if connector == "^":
+            return "POWER(%s)" % ", ".join(sub_expressions)
+        return super().combine_expression(connector, sub_expressions)
+
+    def lookup_cast(self, lookup_type, internal_type=None):
+        if lookup_type in TEXT_LOOKUPS and internal_type not in TEXT_FIELDS:
+            return "(%s)::text"
+        return "%s"
+
     def prepare_join_on_clause(self, lhs_table, lhs_field, rhs_table, rhs_field):
         """Generic relations may compare a number or a UUID with a text: as texts, since not every text is one of these."""
         lhs, rhs = super().prepare_join_on_clause(lhs_table, lhs_field, rhs_table, rhs_field)
