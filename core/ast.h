@@ -322,6 +322,7 @@ Parsed parse(Compile *cc, bool literal_percent);
 /* Parses a stand-alone expression (stored CHECK, DEFAULT, index conditions). */
 AstExpr *parse_expression(Compile *cc);
 
+const char *join_kind_text(JoinKind k);                      /* "INNER" */
 const char *ast_expr_name(AstExprTag tag);
 const char *stmt_name(StmtTag tag);
 /* S-expression dump, one node a line, positions shown as @12+3. */
