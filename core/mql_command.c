@@ -24,12 +24,21 @@ static bool may_hold_nan(Type t) { return t.tag == TYPE_FLOAT8 || t.tag == TYPE_
 /* MIN and MAX over what may hold NaN: greatest in SQL, least in $min and $max. */
 static bool extreme_with_nan(const Expr *e) { return (is_aggregate(e, "min") || is_aggregate(e, "max")) && may_hold_nan(e->args.at[0]->type); }
 
+static Walk find_path(Expr *e, void *context) {
+    (void)context;
+    return mql_is_json_value(e) ? WALK_STOP : WALK_ON;
+}
+
+static bool reads_path(const Expr *e) { return !expr_walk((Expr *)e, find_path, NULL); }
+
 /* Sums and averages of doubles depend on the order of addition, so only exact types are added up by the server; AVG stays here (its digits are PostgreSQL's). */
 static bool can_aggregate(const Expr *e, const Rel *rel) {
     if (e->distinct || e->order || (e->filter && !(mql_can_express(e->filter, rel)))) return false;
     if (is_aggregate(e, "count")) return e->args.n == 0 || mql_can_express(e->args.at[0], rel);
     if (e->args.n != 1 || !mql_can_express(e->args.at[0], rel) || expr_is_constant(e->args.at[0])) return false;
     Type t = e->args.at[0]->type;
+    bool path = reads_path(e->args.at[0]);      /* numbers of several kinds may be there: adding them up is done here */
+    if (path && (is_aggregate(e, "sum") || is_aggregate(e, "avg"))) return false;
     if (is_aggregate(e, "sum")) return type_is_integer(t) || t.tag == TYPE_INTERVAL || t.tag == TYPE_FLOAT8 || t.tag == TYPE_NUMERIC;
     if (is_aggregate(e, "avg")) return t.tag == TYPE_FLOAT8;
     if (is_aggregate(e, "min") || is_aggregate(e, "max")) return ordered_type(t) || may_hold_nan(t);
@@ -556,6 +565,11 @@ static bool set_expressions(Emit *em, const ModifyQuery *m, bson_t *pipeline) {
             bson_append_document_begin(&set, c->field.p, (int)c->field.n, &literal);
             value_append(&literal, "$literal", -1, &v, c->type);
             bson_append_document_end(&set, &literal);
+            continue;
+        }
+        if (mql_can_assign(a->value, em->rel, a->column)) {
+            Str field = arena_str(em->arena, c->field.p, c->field.n);
+            ok = mql_express_assign(em, a->value, &set, field.p);
             continue;
         }
         /* $toInt and $toLong raise when the value doesn't fit; null stays null. */

@@ -67,6 +67,8 @@ Type resolve_type(Resolver *r, const AstType *t);
 /* resolve_json.c */
 bool resolve_is_json_call(Str name);                                         /* json_value, json_query, json_exists */
 Expr *resolve_json_call(Resolver *r, Scope *scope, const AstExpr *e);
+/* SET column.path = value: the new value of the column, `before` being its old one or what earlier assignments of the statement made of it. */
+Expr *resolve_assign_path(Resolver *r, Scope *scope, Expr *before, const AstAssign *a);
 
 /* resolve_modify.c: fill r->out->insert / modify. */
 void resolve_insert(Resolver *r, const AstInsert *s);
