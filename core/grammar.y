@@ -155,6 +155,14 @@ simple(A) ::= SELECT(T) distinct(D) targets(L) from_opt(F) where_opt(W) group_op
     A->having = H;
     A->windows = V;
 }
+simple(A) ::= SELECT(T) FROM froms(F) where_opt(W) group_opt(G) having_opt(H) window_opt(V). {      /* EXISTS (SELECT FROM t): rows without columns */
+    A = parse_select(p, T.at);
+    A->from = F;
+    A->where = W;
+    A->group_by = G;
+    A->having = H;
+    A->windows = V;
+}
 simple(A) ::= VALUES(T) rows(L). { A = parse_select(p, T.at); A->values = L; }
 simple(A) ::= TABLE(T) qname(N). {
     A = parse_select(p, T.at);

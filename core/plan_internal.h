@@ -26,11 +26,14 @@ bool plan_query_visit_vars(const Query *q, VarVisitor visit, void *context);   /
 bool plan_slot_absent(const Expr *var, void *context);                /* a VarVisitor: stops at a slot of the Ints `context` */
 bool plan_has_slot(const Ints *slots, int slot);
 bool plan_has_sublink(const Expr *e);
+void plan_mark_pushed(Expr *condition);                               /* the server decides it: EXISTS over arrays in it are never run here */
 bool plan_covered(const Expr *e, const Ints *slots);
 bool plan_touches(const Expr *e, const Ints *slots);
 Plan *plan_filter(Planner *p, Plan *below, Exprs conditions);         /* `below` itself when there are none */
 void plan_from_slots(Planner *p, const Query *q, const From *f, Ints *out);
 Plan *plan_join(Planner *p, const Query *q, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions);
+/* plan_outer.c: changes q->from, of which `conditions` are WHERE's conjuncts. */
+void plan_reduce_outer(Planner *p, Query *q, const Exprs *conditions);
 /* The scan whose order the rows of a tree of joins and filters have; NULL: none. */
 Plan *plan_driving_scan(Plan *plan);
 const Plan *plan_scan_of(const Plan *plan, int rel);                   /* the scan of that relation; NULL */

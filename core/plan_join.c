@@ -103,7 +103,7 @@ static Walk mark_pushed(Expr *e, void *context) {
     return WALK_ON;
 }
 
-void plan_mark_pushed(Expr *e) { expr_walk(e, mark_pushed, NULL); }
+void plan_mark_pushed(Expr *condition) { expr_walk(condition, mark_pushed, NULL); }
 
 /* A leaf of FROM with the conditions that speak of it alone. */
 static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *conditions) {

@@ -18,9 +18,11 @@ import uuid
 from collections.abc import Mapping, MutableMapping, Sequence
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
+from django.db.backends.utils import format_number
 from django.db.models.base import ModelState
+from django.db.models.query_utils import DeferredAttribute
 
 from djongo import _sqm
 
@@ -34,7 +36,7 @@ Mapping.register(StoredDocument)
 Sequence.register(StoredArray)
 _stored = StoredDocument, StoredArray
 _container_classes = {}
-_missing = object()
+_missing, _unknown = object(), object()
 
 
 # ---- errors that name the path ------------------------------------------------------------------------------------------
@@ -206,6 +208,7 @@ class Layout:
         self.columns = {field.column: field for field in self.fields}
         # The key of a model that has a table as well: stored only if it was set.
         self.optional = {field.column for field in self.fields if field.primary_key}
+        self.key = opts.pk if opts.pk.column is not None else None
         self._readers = {}
 
     def read(self, field, value):
@@ -217,12 +220,30 @@ class Layout:
         return value if read is None or value is None else read(value)
 
 
-class _LayoutAttribute:
-    def __get__(self, instance, cls):
-        layout = cls.__dict__.get("_layout_cache")
-        if layout is None:
-            layout = cls._layout_cache = Layout(cls)
-        return layout
+class InnerAttribute(DeferredAttribute):
+    """A field of a container: read from the stored document when first asked for, afterwards an entry of __dict__."""
+
+    def __init__(self, field):
+        super().__init__(field)
+        self.attname, self.column, self.read = field.attname, field.column, _unknown
+
+    def __get__(self, instance, cls=None):
+        if instance is None:
+            return self
+        data = instance.__dict__
+        document = data.get("_document")
+        value = _missing if document is None else document.get(self.column, _missing)
+        if value is _missing:
+            value = self.field.get_default()
+        elif value is not None:
+            read = self.read
+            if read is _unknown:
+                # Not before: a foreign key's target may not be there while the models are loaded.
+                read = self.read = reader(self.field)
+            if read is not None:
+                value = read(value)
+        data[self.attname] = value
+        return value
 
 
 class _StateAttribute:
@@ -239,7 +260,6 @@ class _StateAttribute:
 class ContainerValue(models.Model):
     """The base of container classes: a model instance that is also a mapping, compares by value and is part of another one's document."""
 
-    _layout = _LayoutAttribute()
     _document = None  # the stored document that fields are read from
     _extra = None  # keys that no field has, once they were read or set
 
@@ -250,12 +270,13 @@ class ContainerValue(models.Model):
 
     @classmethod
     def from_document(cls, document):
-        self = cls.__new__(cls)
-        self.__dict__["_document"] = document
-        key = cls._meta.pk
-        if key.column is not None:
+        self = object.__new__(cls)
+        data = self.__dict__
+        data["_document"] = document
+        key = cls._layout.key
+        if key is not None:
             # Django never defers a primary key.
-            self.__dict__[key.attname] = cls._layout.read(key, document.get(key.column))
+            data[key.attname] = cls._layout.read(key, document.get(key.column))
         return self
 
     @classmethod
@@ -277,7 +298,7 @@ class ContainerValue(models.Model):
         return self
 
     def refresh_from_db(self, using=None, fields=None, from_queryset=None):
-        """Django asks this for a field that wasn't loaded yet."""
+        """Django asks this for a field that wasn't loaded yet and has an attribute of its own kind (files, foreign keys, containers)."""
         if fields is None:
             raise TypeError("A value inside a document can't be reloaded by itself: reload the model that holds it.")
         layout, document = self._layout, self._document
@@ -405,9 +426,18 @@ class ContainerValue(models.Model):
     # -- validation
 
     def clean_fields(self, exclude=None):
-        errors = clean_container(self, exclude or ())
+        """As Model.clean_fields: a dict of the errors by field, so that a form shows them at its inputs; what lies deeper keeps the rest of its path."""
+        errors = {}
+        for error in clean_container(self, exclude or ()):
+            name, _, rest = error.path.partition(".")
+            made = ValidationError(f"{rest}: {error.bare}" if rest else error.bare, code=error.code)
+            made.path, made.bare = rest, error.bare
+            errors.setdefault(name if self._has_field(name) else NON_FIELD_ERRORS, []).append(made)
         if errors:
             raise ValidationError(errors)
+
+    def _has_field(self, name):
+        return any(field.name == name for field in self._layout.fields)
 
     def validate_unique(self, exclude=None):
         pass
@@ -485,7 +515,11 @@ def _make_class(model):
     made.__name__ = model.__name__
     if opts.abstract:
         made._key = None
-    # A field may be called like a method of mappings; then it is the field, and d["keys"] the way to it, too.
+    for field in made._meta.concrete_fields:
+        # Also where a field is called like a method of mappings: then the attribute is the field.
+        if field.descriptor_class is DeferredAttribute and not field.primary_key:
+            setattr(made, field.attname, InnerAttribute(field))
+    made._layout = Layout(made)
     return made
 
 
@@ -543,8 +577,11 @@ def to_stored(field, item, connection, depth):
         raise ValidationError("An expression can't be stored inside a document.", code="invalid")
     try:
         stored = field.get_db_prep_save(field.to_python(item), connection)
+        if isinstance(stored, decimal.Decimal) and isinstance(field, models.DecimalField) and field.decimal_places is not None:
+            stored = decimal.Decimal(format_number(stored, field.max_digits, field.decimal_places))
     except (TypeError, ValueError, OverflowError, decimal.InvalidOperation) as error:
-        raise ValidationError(str(error) or type(error).__name__, code="invalid") from error
+        text = "The number has more digits than the field." if isinstance(error, decimal.InvalidOperation) else str(error) or type(error).__name__
+        raise ValidationError(text, code="invalid") from error
     if isinstance(stored, str) and field.max_length is not None and len(stored) > field.max_length:
         raise ValidationError(f"The text has {len(stored)} characters, {field.max_length} are allowed.", code="max_length")
     return stored
@@ -567,16 +604,40 @@ def to_plain_stored(item, connection, depth):
     return item
 
 
-def run_pre_save(value, add):
-    """pre_save of the inner fields (auto_now, files to be stored), at any depth."""
+def run_pre_save(value, add, depth=1):
+    """pre_save of the inner fields (auto_now, files to be stored), at any depth, in a document or in a list of them."""
+    check_depth(depth)
+    if isinstance(value, list):
+        for item in value:
+            run_pre_save(item, add, depth + 1)
+    if not isinstance(value, ContainerValue):
+        return
     for field in value._layout.fields:
-        if type(field).pre_save is models.Field.pre_save and not hasattr(field, "pre_save_inner"):
+        if type(field).pre_save is models.Field.pre_save:
             continue
         if value._document is not None and field.attname not in value.__dict__ and not getattr(field, "auto_now", False):
             continue
-        item = field.pre_save(value, add)
-        if not hasattr(field, "pre_save_inner") and not isinstance(field, models.FileField):
-            setattr(value, field.attname, item)
+        if hasattr(field, "make"):
+            run_pre_save(getattr(value, field.attname), add, depth + 1)
+        else:
+            item = field.pre_save(value, add)
+            if not isinstance(field, models.FileField):
+                setattr(value, field.attname, item)
+
+
+def check_levels(value, depth=1):
+    """Raises if values of containers nest too deeply, or in a circle."""
+    check_depth(depth)
+    if isinstance(value, ContainerValue):
+        for item in value.__dict__.values():
+            if isinstance(item, (dict, list, tuple, ContainerValue)):
+                check_levels(item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check_levels(item, depth + 1)
+    elif isinstance(value, Mapping) and type(value) is not StoredDocument:
+        for key in value:
+            check_levels(value[key], depth + 1)
 
 
 # ---- validation -----------------------------------------------------------------------------------------------------------

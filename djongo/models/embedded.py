@@ -18,10 +18,12 @@ from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from . import lookups
 from .base import DjongoField
 from .document import (
     ContainerValue,
     StoredDocument,
+    check_levels,
     clean_container,
     container_class,
     check_depth,
@@ -85,6 +87,8 @@ class ContainerField(DjongoField, models.Field):
 
     def clean(self, value, model_instance):
         try:
+            if not isinstance(model_instance, ContainerValue) and model_instance is not None:
+                check_levels(value)
             value = self.to_python(value)
             self.validate(value, model_instance)
             if value is not None:
@@ -158,7 +162,7 @@ class EmbeddedField(ContainerField):
         """The container class of a field that has one only."""
         return self.containers[0]
 
-    @property
+    @cached_property
     def is_polymorphic(self):
         return isinstance(self.model_container, tuple) and len(self.model_container) > 1
 
@@ -208,6 +212,14 @@ class EmbeddedField(ContainerField):
                     )  # fmt: skip
         return errors
 
+    # -- queries
+
+    def get_lookup(self, name):
+        return lookups.embedded_lookup(self, name)
+
+    def get_transform(self, name):
+        return lookups.document_transform(self, name)
+
     # -- values
 
     def make(self, value):
@@ -223,7 +235,7 @@ class EmbeddedField(ContainerField):
         return value
 
     def from_stored(self, value):
-        if not isinstance(value, Mapping) or isinstance(value, ContainerValue):
+        if type(value) is not StoredDocument and (not isinstance(value, Mapping) or isinstance(value, ContainerValue)):
             return value
         if not self.is_polymorphic:
             return self.containers[0].from_document(value)
@@ -283,11 +295,8 @@ class EmbeddedField(ContainerField):
 
     def pre_save(self, model_instance, add):
         value = super().pre_save(model_instance, add)
-        if isinstance(value, ContainerValue):
-            run_pre_save(value, add)
+        run_pre_save(value, add)
         return value
-
-    pre_save_inner = True
 
     def to_stored(self, value, connection, depth):
         check_depth(depth)

@@ -289,13 +289,13 @@ class Queries(Expressions):
             aggregates.append("COUNT(*)")
         if rng.random() < 0.2:
             aggregates.append(mark("int", f"(COUNT(*) + {self.aggregate(scope, 'int')})"))
-        if rng.random() < 0.1 and self.rng.random() < 0.5:
-            aggregates.append(f"ROW_NUMBER() OVER (ORDER BY COUNT(*) DESC, {', '.join(keys) or 'COUNT(*)'})") if len(keys) == 0 else None
         order = ""
         relation = scope[0]
         if relation.table and rng.random() < 0.1:       # by the key of a table: its other columns are functionally dependent
             keys = [f"{relation.alias}.id"]
             aggregates.append(f"{relation.alias}.{rng.choice([name for names in relation.columns.values() for name in names])}")
+        if rng.random() < 0.1:
+            aggregates.append(f"{rng.choice(['RANK()', 'SUM(COUNT(*))', 'MAX(COUNT(*))'])} OVER (ORDER BY COUNT(*) DESC{', ' + keys[0] + ' NULLS FIRST' if keys else ''})")
         targets = ", ".join(keys) + "".join(mark("opt", ", " + aggregate) if keys else aggregate if n == 0 else mark("opt", ", " + aggregate) for n, aggregate in enumerate(aggregates))
         by = [str(n + 1) for n in range(len(keys))] if rng.random() < 0.2 else keys
         group = f" GROUP BY {', '.join(by)}" if keys else ""
