@@ -1008,7 +1008,8 @@ static void create_index(Ddl *d) {
     Index index = {.unique = s->unique, .nulls_not_distinct = s->nulls_not_distinct, .where_text = keep(d, s->where_text)};
     Numbers columns = {0};
     for (int i = 0; i < s->keys.n; i++) {
-        const AstIndexKey *k = &s->keys.at[i];
+        AstIndexKey key = ddl_index_key(d, t, &s->keys.at[i], s->unique);
+        const AstIndexKey *k = &key;
         known_collation(d, k->collation, k->pos);
         int column = k->expr || !k->column.n ? -1 : named_column(d, t, k->column, k->pos);
         Str text = k->expr_text;

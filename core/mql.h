@@ -47,6 +47,10 @@ bool mql_express_true(Emit *em, const Expr *e, bson_t *out, const char *key);
 /* Appends the aggregation expression under `key`. */
 bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key);
 
+/* Can the server compute what is assigned to the column: parts of it set, elements added or taken out (mql_assign.c)? */
+bool mql_can_assign(const Expr *e, const Rel *rel, int column);
+bool mql_express_assign(Emit *em, const Expr *e, bson_t *out, const char *key);
+
 /* Rows to fetch by key: column IN values (no NULLs, distinct). `none`: those whose column is in none of them, which a NULL is not either, or (null_aware: NOT IN)
  * may be: then NULLs are out unless there are no values at all, and with has_null everything is. */
 typedef struct KeyFilter { int column; const Value *values; int n; bool none, null_aware, has_null; } KeyFilter;

@@ -676,6 +676,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
             mp->by_constants = false;
             /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none). */
             Type to = m->table->columns.at[a->column].type;
+            if (mql_can_assign(a->value, rel, a->column)) continue;
             command = command && type_is_integer(to) && to.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel);
         }
     }
