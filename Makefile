@@ -62,6 +62,9 @@ test-backend: build  ## the Django backend's own tests
 test-orm: build  ## Django's ORM: known traps, and what hurt users of earlier djongos
 	@$(PY) tools/run_tests.py orm
 
+test-shell: build  ## the sqm program
+	@$(PY) tools/run_tests.py shell
+
 test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
 	@$(PY) tools/run_tests.py plans
 

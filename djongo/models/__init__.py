@@ -5,9 +5,12 @@ from django.db.models import __all__ as _django_all
 
 from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
 from .base import EmbeddedModel, Model
+from .constraints import CollectionConstraint
 from .embedded import EmbeddedField, EmbeddedModelField
+from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
 from .json import DictField, JSONField, ListField
 from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
+from .lookups import Near
 from .manager import DjongoManager, DjongoQuerySet
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
 from .reference import ArrayReferenceField
@@ -23,6 +26,8 @@ __all__ = [
     "ArrayField",
     "ArrayModelField",
     "ArrayReferenceField",
+    "CollectionConstraint",
+    "CompoundIndex",
     "DictField",
     "DjongoManager",
     "DjongoQuerySet",
@@ -32,9 +37,15 @@ __all__ = [
     "EmbeddedModelArrayField",
     "EmbeddedModelField",
     "GenericObjectIdField",
+    "HashedIndex",
     "JSONField",
     "ListField",
     "Model",
+    "Near",
     "ObjectIdAutoField",
     "ObjectIdField",
+    "TTLIndex",
+    "TextIndex",
+    "TwoDSphereIndex",
+    "WildcardIndex",
 ]
