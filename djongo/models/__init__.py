@@ -10,7 +10,7 @@ from .embedded import EmbeddedField, EmbeddedModelField
 from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
 from .json import DictField, JSONField, ListField
 from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
-from .lookups import Near
+from .search import Near
 from .manager import DjongoManager, DjongoQuerySet
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
 from .reference import ArrayReferenceField
