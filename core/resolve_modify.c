@@ -134,7 +134,10 @@ static bool make_foreign(Resolver *r, const Table *child, const Constraint *c, F
     const Table *parent = catalog_find_table(r->catalog, c->references);
     if (!parent || !parent->declared || parent->legacy || parent->view_text.n) return false;
     *out = (ForeignKey){c, child, parent, c->columns.at[0], table_find_column(parent, c->references_columns.at[0])};
-    return out->parent_column >= 0 && foreign_key_comparable(child->columns.at[out->child_column].type, parent->columns.at[out->parent_column].type);
+    if (out->parent_column < 0 || !foreign_key_comparable(child->columns.at[out->child_column].type, parent->columns.at[out->parent_column].type)) return false;
+    resolve_note_table(r, parent);
+    resolve_note_table(r, child);
+    return true;
 }
 
 /* Keys of `t`, and keys that refer to it, by one of `columns` (NULL: any). */
