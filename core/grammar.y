@@ -708,7 +708,15 @@ stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) LP elements(E
     E->temporary = M;
     E->options = O;
 }
-stmt(A) ::= CREATE temporary TABLE if_not_exists qname AS(T) select. { A = NULL; parse_refuse(p, token_pos(T), "CREATE TABLE ... AS"); }
+stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) AS(W) select(S). {
+    A = parse_stmt(p, STMT_CREATE_TABLE, T.at);
+    A->name = N.text;
+    A->if_not_exists = I;
+    A->create_table = NEW(p->arena, AstCreateTable);
+    *A->create_table = (AstCreateTable){.table = N.text, .if_not_exists = I, .temporary = M};
+    A->select = S;
+    A->text = parse_select_text(p, S, parse_span(p, W.at + W.len));
+}
 elements(A) ::= column(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->columns, C); }
 elements(A) ::= constraint(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->constraints, C); }
 elements(A) ::= elements(A) COMMA column(C). { PUSH(A->columns, C); }
