@@ -94,6 +94,7 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
         if (p->bound_index) text_addf(out, " bounded by " STR_FMT, STR_ARG(p->bound_index->name));
         if (p->slack) text_adds(out, p->sort.n && !p->ordered ? " in parts" : " in small batches");
         counts(out, p);
+        if (p->halves) { text_adds(out, ", then all without "); expr_dump(out, p->halves); }
         break;
     case PLAN_SUBQUERY: case PLAN_FUNCTION: case PLAN_WORK: text_addf(out, " " STR_FMT, STR_ARG(p->rel->alias)); break;
     case PLAN_VALUES: text_addf(out, " %d rows", p->rel->values.n); break;

@@ -31,6 +31,7 @@ typedef struct Emit {
     Eval *ev;               /* evaluates constants; ev->error receives failures */
     const Rel *rel;
     Arena *arena;
+    bool second_half;       /* of a scan with `halves` */
     bool show;              /* EXPLAIN without values: an unbound parameter is emitted as {"$parameter": i} */
 } Emit;
 

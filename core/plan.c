@@ -422,7 +422,10 @@ static Plan *top(Planner *p, Query *q, Plan *plan) {
     }
     if (q->set_op != SET_NONE || (!q->distinct && !reads_targets(q))) {
         /* Order and limit rows first, compute targets for what is left. */
-        if (q->order.n && !(!q->grouped && !q->windows.n && q->set_op == SET_NONE && !p->options->no_optimise && push_sort(p, q, plan))) plan = sort(p, q, plan);
+        if (q->order.n && !(!q->grouped && !q->windows.n && q->set_op == SET_NONE && !p->options->no_optimise && push_sort(p, q, plan))) {
+            plan_indexed_order(p, q, plan);
+            plan = sort(p, q, plan);
+        }
         plan = limit(p, q, plan);
         if (q->locking.n) plan = lock(p, q, plan);
         plan = q->set_op == SET_NONE ? project(p, q, plan) : plan;
@@ -683,6 +686,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     for (int i = 0; i < conditions.n; i++) plan_mark_pushed(conditions.at[i]);
     mp->method = MODIFY_COMMAND;
     mp->match = conditions;
+    plan_indexed(p, rel, &conditions, &mp->match);
     return mp;
 }
 

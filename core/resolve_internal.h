@@ -36,6 +36,7 @@ typedef struct Resolver {
 Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer);
 Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias, Pos pos);
 const Table *resolve_table(Resolver *r, Str name, Pos pos);
+void resolve_note_table(Resolver *r, const Table *t);                        /* into r->out->tables */
 From *resolve_from_list(Resolver *r, Scope *scope, const AstFroms *items, From *first);
 void resolve_targets(Resolver *r, Scope *scope, Query *q, const AstTarget *targets, int n);
 void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool recursive);
