@@ -132,10 +132,10 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
         if (!p->options->no_optimise) plan_push_keys(p, leaf);
         break;
     case REL_SUBQUERY:
+        rest = plan_push_derived(p, rel, conditions);
         plan_block(p, rel->subquery);
         leaf = plan_new(p, PLAN_SUBQUERY, NULL);
         leaf->rows = rel->subquery->plan->root->rows;
-        rest = *conditions;
         break;
     case REL_VALUES: leaf = plan_new(p, PLAN_VALUES, NULL); leaf->rows = rel->values.n; rest = *conditions; break;
     case REL_FUNCTION: leaf = plan_new(p, PLAN_FUNCTION, NULL); leaf->rows = 100; rest = *conditions; break;
