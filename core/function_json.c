@@ -217,7 +217,7 @@ static bool put_at(const PathChange *c, const Value *v, int at, Value *out) {
     return ok;
 }
 
-/* json_assign(column, value, step, ...). JSON columns hold what JSON has; documents and arrays hold any type. */
+/* "json assign"(column, value, step, ...). JSON columns hold what JSON has; documents and arrays hold any type. */
 SCALAR(sql_json_assign) {
     Value before = args[0].type == SQM_TUPLE ? value_to_json(ev->arena, &args[0]) : args[0], item = args[1];
     if (e->type.tag == TYPE_JSON && !json_is(&item)) item = value_to_json(ev->arena, &item);

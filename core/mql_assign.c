@@ -1,10 +1,10 @@
 /* mql_assign.c - parts of documents and arrays written by the server: SET blog.name = ..., SET tags = array_append(tags, ...).
  *
- * In:  the value of an assignment that resolve_json.c made (json_assign), or an array function over the column. Out: an aggregation expression for the $set stage
+ * In:  the value of an assignment that resolve_json.c made ("json assign"), or an array function over the column. Out: an aggregation expression for the $set stage
  * of an update, so that two programs can change two fields of one document at the same time:
  *     SET blog.name = 'x', blog.in.n = 5   ->   {blog: {$mergeObjects: ["$blog", {name: {$literal: "x"}, in: {$mergeObjects: ["$blog.in", {n: {$literal: 5}}]}}]}}
  *     SET tags = array_append(tags, 'x')   ->   {tags: {$concatArrays: [{$ifNull: ["$tags", []]}, [{$literal: "x"}]]}}
- * $mergeObjects makes what is missing or null and refuses what is no object, as json_assign does; $concatArrays, $filter and $map refuse what is no array.
+ * $mergeObjects makes what is missing or null and refuses what is no object, as "json assign" does; $concatArrays, $filter and $map refuse what is no array.
  * Not here: elements by index, names that a field path can't hold, and values that only the executor computes; such rows are read and written back. */
 #include <stdio.h>
 
@@ -141,7 +141,7 @@ static bool express_array_value(Emit *em, const Expr *e, bson_t *out, const char
     return ok;
 }
 
-/* ---- json_assign ---- */
+/* ---- json assign ---- */
 
 static bool plain_name(const Expr *step) {
     return step->tag == EXPR_CONST && step->value.type == SQM_TEXT && step->value.len && step->value.u.text[0] != '$' && !memchr(step->value.u.text, '.', step->value.len) &&
@@ -151,7 +151,7 @@ static bool plain_name(const Expr *step) {
 bool mql_can_assign(const Expr *e, const Rel *rel, int column) {
     if (can_array_value(e, rel)) return !rel->table->columns.at[column].not_null && !(rel->table->columns.at[column].type.element != e->type.element);
     const Expr *call = e;
-    for (; is_call(call, "json_assign"); call = call->args.at[0]) {
+    for (; is_call(call, "json assign"); call = call->args.at[0]) {
         const Expr *value = call->args.at[1];
         if (!is_literal(value) && !can_array_value(value, rel) && (call->type.tag == TYPE_JSON || !mql_can_express(value, rel))) return false;
         for (int i = 2; i < call->args.n; i++)
@@ -221,7 +221,7 @@ static bool append_level(Emit *em, const Exprs *calls, const Expr *like, int dep
 bool mql_express_assign(Emit *em, const Expr *e, bson_t *out, const char *key) {
     if (can_array_value(e, em->rel)) return express_array_value(em, e, out, key);
     Exprs calls = {0}, written = {0};
-    for (const Expr *call = e; is_call(call, "json_assign"); call = call->args.at[0]) vec_push(em->arena, &calls, (Expr *)call);
+    for (const Expr *call = e; is_call(call, "json assign"); call = call->args.at[0]) vec_push(em->arena, &calls, (Expr *)call);
     for (int i = calls.n; i-- > 0;) vec_push(em->arena, &written, calls.at[i]);      /* as they were written */
     const Expr *column = calls.at[calls.n - 1]->args.at[0];
     return append_level(em, &written, written.at[0], 2, arena_printf(em->arena, "$" STR_FMT, STR_ARG(rel_field(em->rel, column->column))), e->type, out, key);

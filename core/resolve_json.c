@@ -4,9 +4,9 @@
  * name; integer: an element's index from 0, or from the end when negative), then the DEFAULTs of ON EMPTY and ON ERROR; its type is RETURNING's.
  *     JSON_VALUE(blog, '$.tags[0]."a b"' RETURNING text)   ->   json_value(blog, 'tags', 0, 'a b')  text
  * Paths are strict: a member of an array or an element of an object isn't there, nothing is unwrapped. Without RETURNING the value is given as text,
- * whatever scalar it is (json_value_text); with it a value of another class than the type's is an error, which is NULL unless ON ERROR says more:
+ * whatever scalar it is ("json_value text"); with it a value of another class than the type's is an error, which is NULL unless ON ERROR says more:
  * so the call means what a column of that type in that field would, and mql_path.c can say it to the server.
- * SET blog.name = 'x' assigns json_assign(blog, 'x', 'name') to blog; several paths of one column are nested calls.
+ * SET blog.name = 'x' assigns json assign(blog, 'x', 'name') to blog; several paths of one column are nested calls.
  * Not here: wildcards, filters and methods of SQL/JSON's path language, and lax mode; they are refused. */
 #include "resolve_internal.h"
 
@@ -148,7 +148,7 @@ Expr *resolve_json_call(Resolver *r, Scope *scope, const AstExpr *e) {
     if (path->tag != AST_LITERAL || path->literal.type != SQM_TEXT) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, path->pos, "a path that is no string literal is not supported");
     Expr *document = document_operand(r, resolve_expr(r, scope, e->args.at[0]), e);
     Expr *call = expr_new(r, EXPR_FUNC, type, !exists, e->pos);
-    call->function = function_find(value && !e->type ? STR("json_value_text") : e->name, 2);
+    call->function = function_find(value && !e->type ? STR("json_value text") : e->name, 2);
     call->on_empty = e->on_empty;
     call->on_error = e->on_error;
     vec_push(r->cc->arena, &call->args, document);
@@ -222,7 +222,7 @@ void expr_adapt(Resolver *r, Expr **a, Expr **b) {
 
 /* ---- SET column.path = value ---- */
 
-static bool is_assign(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json_assign") == 0; }
+static bool is_assign(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json assign") == 0; }
 
 /* Does one path lead through the other's end? Then the order of the two would matter. */
 static bool overlaps(const Expr *a, const Expr *b) {
@@ -261,7 +261,7 @@ Expr *resolve_assign_path(Resolver *r, Scope *scope, Expr *before, const AstAssi
                       STR_ARG(a->column), type_text(element, want, sizeof want), type_text(value->type, have, sizeof have));
         value = expr_cast(r, value, element);
     }
-    call->function = function_find(STR("json_assign"), 3);
+    call->function = function_find(STR("json assign"), 3);
     vec_push(r->cc->arena, &call->args, before);
     vec_push(r->cc->arena, &call->args, value);
     for (int i = 0; i < a->steps.n; i++) {

@@ -447,7 +447,7 @@ static Rel *begin_modify(Resolver *r, Scope *scope, ModifyQuery *m, Str alias, P
     return rel;
 }
 
-static bool is_part_assignment(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json_assign") == 0; }
+static bool is_part_assignment(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json assign") == 0; }
 
 void resolve_update(Resolver *r, const AstUpdate *s) {
     ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
