@@ -6,6 +6,7 @@ from django.db.models import __all__ as _django_all
 from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
 from .base import EmbeddedModel, Model
 from .embedded import EmbeddedField, EmbeddedModelField
+from .indexes import Index, UniqueConstraint
 from .json import DictField, JSONField, ListField
 from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
 from .manager import DjongoManager, DjongoQuerySet
