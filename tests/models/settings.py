@@ -5,6 +5,7 @@ import os
 SECRET_KEY = "tests"
 USE_TZ = True
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions", "shop"]
+AUTH_USER_MODEL = "shop.Person"
 DEFAULT_AUTO_FIELD = "djongo.models.ObjectIdAutoField"
 DATABASES = {
     "default": {
