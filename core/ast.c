@@ -895,6 +895,7 @@ static void dump_assigns(Dump *d, const char *label, const AstAssigns *list) {
         begin(d, "assign");
         name(d, "", list->at[i].column);
         at(d, list->at[i].pos);
+        for (int k = 0; k < list->at[i].steps.n; k++) part(d, "step", list->at[i].steps.at[k]);
         dump_expr(d, list->at[i].value);
         end(d);
     }

@@ -163,7 +163,8 @@ struct AstSelect {
 
 /* ---- other statements ---- */
 
-typedef struct AstAssign { Str column; AstExpr *value; Pos pos; } AstAssign;   /* value AST_DEFAULT allowed */
+/* value AST_DEFAULT allowed. steps: SET column.name[1] = ...: a text literal for a name, an expression for an index. */
+typedef struct AstAssign { Str column; AstExpr *value; Pos pos; AstExprs steps; } AstAssign;
 typedef VEC(AstAssign) AstAssigns;
 
 typedef struct AstInsert {

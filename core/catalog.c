@@ -796,3 +796,16 @@ Catalog *catalog_clone(const Catalog *c) {
     rehash(clone);
     return clone;
 }
+
+bool table_same_definition(const Table *a, const Table *b) {
+    if (a == b) return true;
+    if (a->declared != b->declared || a->legacy != b->legacy || !str_eq(a->name, b->name)) return false;
+    if (!a->declared) return true;
+    bson_t da = BSON_INITIALIZER, db = BSON_INITIALIZER;
+    catalog_table_document(a, &da);
+    catalog_table_document(b, &db);
+    bool same = bson_equal(&da, &db);
+    bson_destroy(&da);
+    bson_destroy(&db);
+    return same;
+}

@@ -99,6 +99,8 @@ Table *table_copy(Arena *a, const Table *t);                        /* deep */
 Table *table_new(Arena *a, Str name);                               /* declared, no columns, row_estimate -1 */
 /* Adds or replaces `t` (in the catalogue's arena) after it was made or changed: gives it its id and id_index. Also catalog_load_table's last step. */
 void catalog_put_table(Catalog *c, Table *t);
+/* Does a statement compiled for `a` do the same on `b`? */
+bool table_same_definition(const Table *a, const Table *b);
 bool catalog_remove_table(Catalog *c, Str name);                    /* exact name; false: there was none */
 /* A collection nobody declared, from some of its documents: `_id` first, then every other top-level field in order of appearance, types unknown. */
 const Table *catalog_sample_table(Catalog *c, Str name, const bson_t *const *samples, int n);

@@ -321,6 +321,8 @@ static sqm_error_code_t map_code(int code, const char *message) {
     case 68: case 85: case 86: return SQM_ERROR_DUPLICATE_OBJECT;
     case 51091: return SQM_ERROR_INVALID_REGEX;
     case 241: return strstr(message, "overflow") ? SQM_ERROR_NUMERIC_OUT_OF_RANGE : SQM_ERROR_INVALID_TEXT;
+    case 40400: return SQM_ERROR_INVALID_ARGUMENT;      /* an UPDATE assigns to a field of what is no object */
+    case 28664: case 28651: case 16883: return SQM_ERROR_DATATYPE_MISMATCH;      /* or changes an array that is none */
     case 16608: case 4848401: return SQM_ERROR_DIVISION_BY_ZERO;
     case 115: case 166: case 235: case 238: case 303: return SQM_ERROR_NOT_SUPPORTED;
     case 6: case 7: case 89: case 91: case 189: case 9001: case 10107: case 10058: case 11600: case 11602: case 13435: case 13436: return SQM_ERROR_CONNECTION;
@@ -579,6 +581,23 @@ bool server_open(const char *uri, const char *database, const sqm_options_t *opt
     return true;
 }
 
+Server *server_sibling(const Server *of, sqm_error_t *error) {
+    Server *s = bson_malloc0(sizeof *s);
+    s->pid = getpid();
+    s->database = bson_strdup(of->database);
+    s->default_lock_timeout_ms = s->lock_timeout_ms = of->default_lock_timeout_ms;
+    s->pool = of->pool;
+    s->write_concern = of->write_concern ? bson_copy(of->write_concern) : NULL;
+    s->retry_writes = of->retry_writes;
+    s->transaction_opts = mongoc_transaction_opts_clone(of->transaction_opts);
+    pthread_mutex_lock(&registry_lock);
+    s->pool->references++;
+    pthread_mutex_unlock(&registry_lock);
+    if ((s->channel = channel_take(s->pool, error))) return s;
+    server_close(s);
+    return NULL;
+}
+
 void server_close(Server *s) {
     if (!s) return;
     bool forked = server_forked(s);
@@ -599,6 +618,9 @@ void server_close(Server *s) {
     transaction_clear(s);
     if (s->transaction_opts) mongoc_transaction_opts_destroy(s->transaction_opts);
     if (s->write_concern) bson_destroy(s->write_concern);
+    if (s->blocked) bson_destroy(s->blocked);
+    for (int i = 0; i < s->held_n; i++) bson_free(s->held[i]);
+    bson_free(s->held);
     bson_free(s->journal);
     bson_free(s->savepoints);
     bson_free(s->database);
@@ -610,6 +632,21 @@ int server_version(const Server *s) { return s->pool->version; }
 bool server_has_transactions(const Server *s) { return s->pool->transactions; }
 const char *server_database(const Server *s) { return s->database; }
 uint64_t server_identity(const Server *s) { return hash_bytes(s->database, strlen(s->database), hash_bytes(s->pool->key, strlen(s->pool->key), 0)); }
+void server_guard(Server *s, ServerRenew renew, void *context, const _Atomic int64_t *until) {
+    s->renew = renew;
+    s->renew_context = context;
+    s->until = until;
+}
+
+bool server_writing(const Server *s) { return s->writing; }
+
+bool server_still_valid(Server *s, sqm_error_t *error) {
+    if (!s->renew || s->renewing || clock_ms() < *s->until) return true;
+    s->renewing = true;
+    bool ok = s->renew(s->renew_context, error);
+    s->renewing = false;
+    return ok;
+}
 int64_t server_round_trips(const Server *s) { return s->round_trips; }
 
 bool server_check(Server *s, sqm_error_t *error) {
@@ -778,6 +815,11 @@ bool server_read(Server *s, ServerView *view, const bson_t *command, ServerCurso
         bool ok = ready && server_send(s, s->database, command, opts, SEND_READ, &reply, &failure);
         if (special) bson_destroy(&own);
         if (!ready) bson_init(&reply);
+        if (ok && !(snapshot && view->used) && !server_still_valid(s, error)) {
+            bson_destroy(&reply);
+            if (s->open) s->failed = true;
+            return false;
+        }
         if (ok) {
             if (snapshot && !view->used) {
                 const bson_value_t *at = find_value(&reply, "cursor.atClusterTime");
@@ -785,7 +827,7 @@ bool server_read(Server *s, ServerView *view, const bson_t *command, ServerCurso
                 view->used = true;
             }
             *out = cursor_open(s, &reply, server_id, error);
-            if (*out) (*out)->session = session;
+            if (*out) (*out)->session = session, (*out)->guarded = true;
             return *out != NULL;
         }
         /* 246: the collection was changed (created, indexed) after the snapshot that the server proposes; it soon has a newer one. */
@@ -878,6 +920,7 @@ static bool get_more(ServerCursor *c, bson_t *reply, sqm_error_t *error) {
         if (c->server_id) BSON_APPEND_INT32(&opts, "serverId", (int32_t)c->server_id);
         ok = server_send(s, c->database, &command, &opts, s->pin_reads ? SEND_READ : SEND_RAW, reply, &failure) || server_report(s, &failure, NULL, reply, error);
         bson_destroy(&opts);
+        if (ok && c->session == SESSION_PLAIN && c->guarded) ok = server_still_valid(s, error);
     }
     bson_destroy(&command);
     return ok;

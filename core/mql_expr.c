@@ -76,9 +76,16 @@ static bool dated(const Expr *e, const Rel *rel, const Expr **column, const Expr
     return false;
 }
 
+/* CAST of a moment to its day. */
+static bool is_day(const Expr *e, const Rel *rel) {
+    const Expr *column, *zone;
+    return e->tag == EXPR_CAST && e->type.tag == TYPE_DATE && !e->implicit && dated(e->args.at[0], rel, &column, &zone);
+}
+
 static bool can_function(const Expr *e, const Rel *rel) {
     const char *name = e->function->name;
     const Expr *column, *zone;
+    if (mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && e->type.tag != TYPE_DATE;     /* UUIDs are of two kinds; a date may have a time there */
     if ((strcmp(name, "+") == 0 || strcmp(name, "-") == 0 || strcmp(name, "*") == 0) && e->args.n == 2) {
         for (int i = 0; i < 2; i++)
             if (!exact_integer(e->args.at[i]->type) || !mql_can_express(e->args.at[i], rel)) return false;
@@ -86,7 +93,7 @@ static bool can_function(const Expr *e, const Rel *rel) {
     }
     if (strcmp(name, "extract") == 0 && e->args.n == 2)
         return date_operator(e->args.at[0]) && dated(e->args.at[1], rel, &column, &zone);
-    if (strcmp(name, "date_trunc") == 0 && e->args.n == 2) return trunc_unit(e->args.at[0]) && dated(e->args.at[1], rel, &column, &zone) && !zone;
+    if (strcmp(name, "date_trunc") == 0 && e->args.n == 2) return trunc_unit(e->args.at[0]) && dated(e->args.at[1], rel, &column, &zone);
     return false;
 }
 
@@ -119,7 +126,8 @@ bool mql_can_express(const Expr *e, const Rel *rel) {
         for (int i = 0; i < e->args.n; i++)
             if (!mql_can_express(e->args.at[i], rel)) return false;
         return true;
-    case EXPR_CONST: case EXPR_PARAM: case EXPR_DISTINCT: case EXPR_LIKE: case EXPR_REGEX: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
+    case EXPR_CAST: return is_day(e, rel);
+    case EXPR_CONST: case EXPR_PARAM: case EXPR_DISTINCT: case EXPR_LIKE: case EXPR_REGEX: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
     case EXPR_SUBLINK: break;
     }
     return false;
@@ -154,33 +162,126 @@ static bool list2(Emit *em, bson_t *out, const char *op, const Expr *a, const Ex
     return ok;
 }
 
-static bool express_date(Emit *em, const Expr *e, bson_t *out, const char *key) {
+static bool is_utc(const Expr *zone) { return zone->value.len == 3 && strncmp(zone->value.u.text, "UTC", 3) == 0; }
+
+/* The date: the column, or what a clock in the zone showed then: {$dateFromParts: {year: {$year: {date: "$t", timezone: "Europe/Berlin"}}, ...}}. */
+static void local_date(Emit *em, const Expr *column, const Expr *zone, bson_t *out, const char *key) {
+    static const DatePart parts[] = {{"year", "$year"}, {"month", "$month"}, {"day", "$dayOfMonth"}, {"hour", "$hour"}, {"minute", "$minute"}, {"second", "$second"},
+                                     {"millisecond", "$millisecond"}};
+    if (!zone || is_utc(zone)) {
+        append_path(out, key, rel_field(em->rel, column->column));
+        return;
+    }
+    bson_t whole, list, part, args;
+    bson_append_document_begin(out, key, -1, &whole);
+    bson_append_document_begin(&whole, "$dateFromParts", -1, &list);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        bson_append_document_begin(&list, parts[i].unit, -1, &part);
+        bson_append_document_begin(&part, parts[i].operator, -1, &args);
+        append_path(&args, "date", rel_field(em->rel, column->column));
+        bson_append_utf8(&args, "timezone", -1, zone->value.u.text, (int)zone->value.len);
+        bson_append_document_end(&part, &args);
+        bson_append_document_end(&list, &part);
+    }
+    bson_append_document_end(&whole, &list);
+    bson_append_document_end(out, &whole);
+}
+
+static bool express_trunc(Emit *em, const Expr *date, const char *unit, bson_t *out, const char *key) {
     const Expr *column = NULL, *zone = NULL;
-    bool trunc = strcmp(e->function->name, "date_trunc") == 0;
     bson_t child, args;
-    dated(e->args.at[1], em->rel, &column, &zone);
+    dated(date, em->rel, &column, &zone);
     bson_append_document_begin(out, key, -1, &child);
-    bson_t part, *holder = &child;
-    if (!trunc) {   /* EXTRACT is numeric, as in PostgreSQL: 7 / 2 of it isn't 3 */
-        bson_append_document_begin(&child, "$toDecimal", -1, &part);
-        holder = &part;
-    }
-    bson_append_document_begin(holder, trunc ? "$dateTrunc" : date_operator(e->args.at[0]), -1, &args);
-    append_path(&args, "date", rel_field(em->rel, column->column));
-    if (trunc) {
-        bson_append_utf8(&args, "unit", -1, trunc_unit(e->args.at[0]), -1);
-        bson_append_utf8(&args, "startOfWeek", -1, "monday", -1);
-    }
-    if (zone) bson_append_utf8(&args, "timezone", -1, zone->value.u.text, (int)zone->value.len);
-    bson_append_document_end(holder, &args);
-    if (!trunc) bson_append_document_end(&child, &part);
+    bson_append_document_begin(&child, "$dateTrunc", -1, &args);
+    local_date(em, column, zone, &args, "date");
+    bson_append_utf8(&args, "unit", -1, unit, -1);
+    bson_append_utf8(&args, "startOfWeek", -1, "monday", -1);
+    bson_append_document_end(&child, &args);
     bson_append_document_end(out, &child);
     return true;
 }
 
+/* EXTRACT is numeric, as in PostgreSQL: 7 / 2 of it isn't 3. */
+static bool express_date(Emit *em, const Expr *e, bson_t *out, const char *key) {
+    const Expr *column = NULL, *zone = NULL;
+    bson_t child, part, args;
+    if (strcmp(e->function->name, "date_trunc") == 0) return express_trunc(em, e->args.at[1], trunc_unit(e->args.at[0]), out, key);
+    dated(e->args.at[1], em->rel, &column, &zone);
+    bson_append_document_begin(out, key, -1, &child);
+    bson_append_document_begin(&child, "$toDecimal", -1, &part);
+    bson_append_document_begin(&part, date_operator(e->args.at[0]), -1, &args);
+    append_path(&args, "date", rel_field(em->rel, column->column));
+    if (zone) bson_append_utf8(&args, "timezone", -1, zone->value.u.text, (int)zone->value.len);
+    bson_append_document_end(&part, &args);
+    bson_append_document_end(&child, &part);
+    bson_append_document_end(out, &child);
+    return true;
+}
+
+static Walk find_path(Expr *e, void *context) {
+    (void)context;
+    return mql_is_json_value(e) ? WALK_STOP : WALK_ON;
+}
+
+static bool reads_path(const Expr *e) { return !expr_walk((Expr *)e, find_path, NULL); }
+
+static void same_as_truncated(bson_t *list, const char *at, const char *name) {
+    bson_t eq, pair, trunc;
+    bson_append_document_begin(list, at, -1, &eq);
+    bson_append_array_begin(&eq, "$eq", -1, &pair);
+    bson_append_utf8(&pair, "0", -1, name, -1);
+    bson_append_document_begin(&pair, "1", -1, &trunc);
+    bson_append_utf8(&trunc, "$trunc", -1, name, -1);
+    bson_append_document_end(&pair, &trunc);
+    bson_append_array_end(&eq, &pair);
+    bson_append_document_end(list, &eq);
+}
+
+/* A field of a document may hold 2.5 where an integer is expected: then the result isn't made a long.
+ * {$let: {vars: {a: .., b: ..}, in: {$cond: [{$and: [a and b are whole]}, {$toLong: {$add: [a, b]}}, {$add: [a, b]}]}}} */
+static bool express_any_number(Emit *em, const Expr *e, bson_t *out, const char *key) {
+    const char *op = e->function->name[0] == '+' ? "$add" : e->function->name[0] == '-' ? "$subtract" : "$multiply";
+    bson_t child, let, vars, in, cond, test, both, branch, whole, pair;
+    bson_append_document_begin(out, key, -1, &child);
+    bson_append_document_begin(&child, "$let", -1, &let);
+    bson_append_document_begin(&let, "vars", -1, &vars);
+    bool ok = mql_express(em, e->args.at[0], &vars, "a") && mql_express(em, e->args.at[1], &vars, "b");
+    bson_append_document_end(&let, &vars);
+    bson_append_document_begin(&let, "in", -1, &in);
+    bson_append_array_begin(&in, "$cond", -1, &cond);
+    bson_append_document_begin(&cond, "0", -1, &test);
+    bson_append_array_begin(&test, "$and", -1, &both);
+    same_as_truncated(&both, "0", "$$a");
+    same_as_truncated(&both, "1", "$$b");
+    bson_append_array_end(&test, &both);
+    bson_append_document_end(&cond, &test);
+    for (int i = 1; i < 3; i++) {
+        char at[2] = {(char)('0' + i), '\0'};
+        bson_append_document_begin(&cond, at, -1, &branch);
+        bson_t *to = &branch;
+        if (i == 1) {
+            bson_append_document_begin(&branch, "$toLong", -1, &whole);
+            to = &whole;
+        }
+        bson_append_array_begin(to, op, -1, &pair);
+        bson_append_utf8(&pair, "0", -1, "$$a", -1);
+        bson_append_utf8(&pair, "1", -1, "$$b", -1);
+        bson_append_array_end(to, &pair);
+        if (i == 1) bson_append_document_end(&branch, &whole);
+        bson_append_document_end(&cond, &branch);
+    }
+    bson_append_array_end(&in, &cond);
+    bson_append_document_end(&let, &in);
+    bson_append_document_end(&child, &let);
+    bson_append_document_end(out, &child);
+    return ok;
+}
+
 static bool express_function(Emit *em, const Expr *e, bson_t *out, const char *key) {
     const char *name = e->function->name;
+    if (mql_is_json_value(e)) { mql_express_path(em->arena, em->rel, e, out, key); return true; }
     if (name[1] != '\0') return express_date(em, e, out, key);
+    if (reads_path(e)) return express_any_number(em, e, out, key);
     bson_t child, sum;
     bson_append_document_begin(out, key, -1, &child);
     bson_append_document_begin(&child, "$toLong", -1, &sum);
@@ -390,7 +491,8 @@ bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key) {
         bson_append_document_end(out, &child);
         return ok;
     }
-    case EXPR_CONST: case EXPR_PARAM: case EXPR_DISTINCT: case EXPR_LIKE: case EXPR_REGEX: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
+    case EXPR_CAST: return express_trunc(em, e->args.at[0], "day", out, key);
+    case EXPR_CONST: case EXPR_PARAM: case EXPR_DISTINCT: case EXPR_LIKE: case EXPR_REGEX: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
     case EXPR_SUBLINK: break;
     }
     return eval_fail(em->ev, e, SQM_ERROR_INTERNAL, "no aggregation expression for this");

@@ -18,10 +18,19 @@ static Cte *find_cte(Scope *scope, Str name) {
     return NULL;
 }
 
+void resolve_note_table(Resolver *r, const Table *t) {
+    for (int i = 0; i < r->out->tables.n; i++)
+        if (r->out->tables.at[i] == t) return;
+    vec_push(r->cc->arena, &r->out->tables, t);
+}
+
 const Table *resolve_table(Resolver *r, Str name, Pos pos) {
     const Table *t = catalog_find_table(r->catalog, name);
     if (t && !t->declared && t->row_estimate < 0 && r->cc->undeclared) *r->cc->undeclared = t->name;
-    if (t) return t;
+    if (t) {
+        resolve_note_table(r, t);
+        return t;
+    }
     Str best = {0};
     int limit = name.n <= 3 ? 2 : name.n <= 5 ? 3 : 4;
     for (int i = 0; i < r->catalog->tables.n; i++) {

@@ -537,6 +537,10 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
                 no_operator(r, e->pos, "=", common, args.at[i]->type);
         for (int i = 0; i < args.n; i++) args.at[i] = name_is(e->name, "nullif") ? expr_coerce(r, args.at[i], common) : to_common(r, args.at[i], common);
     }
+    if (e->name.n > 6 && memcmp(e->name.p, "array_", 6) == 0)       /* items take the type of the array's */
+        for (int i = 0, array = name_is(e->name, "array_prepend"); i < args.n && array < args.n; i++)
+            if (i != array && args.at[array]->type.tag == TYPE_ARRAY && args.at[array]->type.element != TYPE_UNKNOWN && !name_is(e->name, "array_to_string") && args.at[i]->type.tag == TYPE_UNKNOWN)
+                args.at[i] = expr_coerce(r, args.at[i], name_is(e->name, "array_cat") ? args.at[array]->type : (Type){args.at[array]->type.element, -1, -1, TYPE_UNKNOWN});
     Expr *f = call(r, e->name, &args, e->pos, false);
     if (f->function->volatility == VOLATILE) scope->query->is_volatile = true;
     return f;

@@ -36,6 +36,7 @@ typedef struct Resolver {
 Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer);
 Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias, Pos pos);
 const Table *resolve_table(Resolver *r, Str name, Pos pos);
+void resolve_note_table(Resolver *r, const Table *t);                        /* into r->out->tables */
 From *resolve_from_list(Resolver *r, Scope *scope, const AstFroms *items, From *first);
 void resolve_targets(Resolver *r, Scope *scope, Query *q, const AstTarget *targets, int n);
 void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool recursive);
@@ -67,6 +68,8 @@ Type resolve_type(Resolver *r, const AstType *t);
 /* resolve_json.c */
 bool resolve_is_json_call(Str name);                                         /* json_value, json_query, json_exists */
 Expr *resolve_json_call(Resolver *r, Scope *scope, const AstExpr *e);
+/* SET column.path = value: the new value of the column, `before` being its old one or what earlier assignments of the statement made of it. */
+Expr *resolve_assign_path(Resolver *r, Scope *scope, Expr *before, const AstAssign *a);
 
 /* resolve_modify.c: fill r->out->insert / modify. */
 void resolve_insert(Resolver *r, const AstInsert *s);

@@ -6,6 +6,7 @@
  * Paths are strict: a member of an array or an element of an object isn't there, nothing is unwrapped. Without RETURNING the value is given as text,
  * whatever scalar it is (json_value_text); with it a value of another class than the type's is an error, which is NULL unless ON ERROR says more:
  * so the call means what a column of that type in that field would, and mql_path.c can say it to the server.
+ * SET blog.name = 'x' assigns json_assign(blog, 'x', 'name') to blog; several paths of one column are nested calls.
  * Not here: wildcards, filters and methods of SQL/JSON's path language, and lax mode; they are refused. */
 #include "resolve_internal.h"
 
@@ -154,5 +155,58 @@ Expr *resolve_json_call(Resolver *r, Scope *scope, const AstExpr *e) {
     PathText text = {.r = r, .s = {path->literal.u.text, path->literal.len}, .pos = path->pos, .steps = &call->args};
     read_path(&text);
     for (int i = 2; i < e->args.n; i++) vec_push(r->cc->arena, &call->args, default_value(r, scope, e->args.at[i], type));
+    return call;
+}
+
+/* ---- SET column.path = value ---- */
+
+static bool is_assign(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json_assign") == 0; }
+
+/* Does one path lead through the other's end? Then the order of the two would matter. */
+static bool overlaps(const Expr *a, const Expr *b) {
+    int n = a->args.n < b->args.n ? a->args.n : b->args.n;
+    for (int i = 2; i < n; i++)
+        if (!expr_equal(a->args.at[i], b->args.at[i])) return false;
+    return true;
+}
+
+/* Subscripts of SQL arrays count from 1, those inside documents and JSON from 0. */
+static Expr *assign_step(Resolver *r, const AstExpr *step, bool from_one) {
+    if (step->tag == AST_LITERAL && step->literal.type == SQM_TEXT && !from_one) return expr_const(r, step->literal, TYPE(TEXT), step->pos);
+    if (step->tag != AST_LITERAL || step->literal.type != SQM_INT) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, step->pos, "an index that is no integer constant is not supported here");
+    int64_t index = step->literal.u.i - from_one;
+    if (index < 0 || index > 100000) fail(r->cc, SQM_ERROR_INVALID_ARGUMENT, step->pos, "array subscript out of range");
+    return expr_const(r, sqm_int(index), TYPE(INT4), step->pos);
+}
+
+Expr *resolve_assign_path(Resolver *r, Scope *scope, Expr *before, const AstAssign *a) {
+    Type column = before->type;
+    if (column.tag != TYPE_DOCUMENT && column.tag != TYPE_JSON && column.tag != TYPE_ARRAY && column.tag != TYPE_UNKNOWN) {
+        char name[64];
+        fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "cannot assign to a part of column \"" STR_FMT "\" because its type %s is no document or array", STR_ARG(a->column),
+             type_text(column, name, sizeof name));
+    }
+    if (a->value->tag == AST_DEFAULT) fail(r->cc, SQM_ERROR_SYNTAX, a->value->pos, "DEFAULT is not allowed for a part of a column");
+    Expr *value = resolve_expr(r, scope, a->value), *call = expr_new(r, EXPR_FUNC, column, false, a->pos);
+    Type element = {column.element, -1, -1, TYPE_UNKNOWN};
+    bool is_element = column.tag == TYPE_ARRAY && element.tag != TYPE_UNKNOWN && a->steps.n == 1;
+    if (is_element) value = expr_coerce(r, value, element);
+    else if (value->tag == EXPR_CONST) value = expr_coerce(r, value, TYPE(TEXT));
+    if (is_element && value->type.tag != TYPE_UNKNOWN && value->type.tag != element.tag) {
+        char have[64], want[64];
+        if (!cast_exists(value->type, element) || type_is_text(value->type) != type_is_text(element))
+            fail_hint(r->cc, SQM_ERROR_DATATYPE_MISMATCH, a->value->pos, "You will need to rewrite or cast the expression.", "an element of \"" STR_FMT "\" is of type %s but expression is of type %s",
+                      STR_ARG(a->column), type_text(element, want, sizeof want), type_text(value->type, have, sizeof have));
+        value = expr_cast(r, value, element);
+    }
+    call->function = function_find(STR("json_assign"), 3);
+    vec_push(r->cc->arena, &call->args, before);
+    vec_push(r->cc->arena, &call->args, value);
+    for (int i = 0; i < a->steps.n; i++) {
+        Expr *step = assign_step(r, a->steps.at[i], column.tag == TYPE_ARRAY && i == 0);
+        vec_push(r->cc->arena, &call->args, step);
+    }
+    for (const Expr *other = before; is_assign(other); other = other->args.at[0])
+        if (overlaps(call, other)) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same part of column \"" STR_FMT "\"", STR_ARG(a->column));
     return call;
 }

@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Mapping, MutableMapping, Sequence
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.backends.utils import format_number
 from django.db.models.base import ModelState
@@ -439,9 +439,18 @@ class ContainerValue(models.Model):
     # -- validation
 
     def clean_fields(self, exclude=None):
-        errors = clean_container(self, exclude or ())
+        """As Model.clean_fields: a dict of the errors by field, so that a form shows them at its inputs; what lies deeper keeps the rest of its path."""
+        errors = {}
+        for error in clean_container(self, exclude or ()):
+            name, _, rest = error.path.partition(".")
+            made = ValidationError(f"{rest}: {error.bare}" if rest else error.bare, code=error.code)
+            made.path, made.bare = rest, error.bare
+            errors.setdefault(name if self._has_field(name) else NON_FIELD_ERRORS, []).append(made)
         if errors:
             raise ValidationError(errors)
+
+    def _has_field(self, name):
+        return any(field.name == name for field in self._layout.fields)
 
     def validate_unique(self, exclude=None):
         pass
