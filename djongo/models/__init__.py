@@ -3,9 +3,9 @@
 from django.db.models import *  # noqa: F403
 from django.db.models import __all__ as _django_all
 
-from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
+from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField, PolymorphicEmbeddedModelArrayField
 from .base import EmbeddedModel, Model
-from .embedded import EmbeddedField, EmbeddedModelField
+from .embedded import EmbeddedField, EmbeddedModelField, PolymorphicEmbeddedModelField
 from .indexes import Index, UniqueConstraint
 from .json import DictField, JSONField, ListField
 from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
@@ -37,5 +37,7 @@ __all__ = [
     "ListField",
     "Model",
     "ObjectIdAutoField",
+    "PolymorphicEmbeddedModelArrayField",
+    "PolymorphicEmbeddedModelField",
     "ObjectIdField",
 ]

@@ -314,3 +314,8 @@ class ArrayModelField(ArrayField):
 # The official backend's names.
 class EmbeddedModelArrayField(ArrayField):
     pass
+
+
+class PolymorphicEmbeddedModelArrayField(ArrayField):
+    def __init__(self, embedded_models=None, *args, **kwargs):
+        super().__init__(kwargs.pop("model_container", embedded_models), *args, **kwargs)

@@ -326,3 +326,8 @@ def check_container(model):
 # djongo before 1.3, and the official backend.
 class EmbeddedModelField(EmbeddedField):
     pass
+
+
+class PolymorphicEmbeddedModelField(EmbeddedField):
+    def __init__(self, embedded_models=None, *args, **kwargs):
+        super().__init__(kwargs.pop("model_container", embedded_models), *args, **kwargs)
