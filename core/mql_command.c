@@ -82,7 +82,7 @@ bool mql_can_distinct(const Query *q, const Rel *rel) {
 
 bool mql_can_sort(const SortKey *key, const Rel *rel) {
     const Expr *e = key->expr;
-    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
+    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && e->type.tag != TYPE_UNKNOWN && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (!ordered_type(e->type) && e->type.tag != TYPE_BOOL && e->type.tag != TYPE_FLOAT8 && e->type.tag != TYPE_FLOAT4 && e->type.tag != TYPE_BYTEA) return false;
     return key->nulls_first != key->descending || !e->nullable;

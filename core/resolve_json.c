@@ -158,6 +158,68 @@ Expr *resolve_json_call(Resolver *r, Scope *scope, const AstExpr *e) {
     return call;
 }
 
+/* ---- blog.name ---- */
+
+bool expr_has_fields(const Expr *e) { return e->adapts || ((e->type.tag == TYPE_DOCUMENT || e->type.tag == TYPE_JSON || e->type.tag == TYPE_UNKNOWN) && e->tag == EXPR_VAR); }
+
+/* One more step: into the same call, when the expression is a dotted path already. */
+static Expr *add_path_step(Resolver *r, Expr *e, Expr *step, Pos pos) {
+    Expr *call = expr_new(r, EXPR_FUNC, TYPE(JSON), true, pos);
+    call->function = function_find(STR("json_value"), 2);
+    call->adapts = true;
+    if (!e->adapts) vec_push(r->cc->arena, &call->args, e);
+    for (int i = 0; e->adapts && i < e->args.n; i++) vec_push(r->cc->arena, &call->args, e->args.at[i]);
+    vec_push(r->cc->arena, &call->args, step);
+    return call;
+}
+
+Expr *expr_field(Resolver *r, Expr *e, Str name, Pos pos) { return add_path_step(r, e, expr_const(r, sqm_text(name.p, name.n), TYPE(TEXT), pos), pos); }
+
+Expr *expr_step(Resolver *r, Expr *e, const Expr *step, Pos pos) {
+    if (step->value.type != SQM_TEXT && step->value.type != SQM_INT) return NULL;
+    return add_path_step(r, e, expr_const(r, step->value, step->value.type == SQM_INT ? TYPE(INT4) : TYPE(TEXT), step->pos), pos);
+}
+
+Expr *expr_adapted(Resolver *r, Expr *e, Type to) {
+    if (!e->adapts) return e;
+    Expr *typed = arena_copy(r->cc->arena, e, sizeof *e);
+    typed->adapts = false;
+    to.length = to.scale = -1;
+    typed->type = to;
+    return typed;
+}
+
+/* What a path becomes beside `other`: its type; text beside a quoted literal; beside a parameter whatever value is stored. */
+static Expr *adapt_to(Resolver *r, Expr *e, const Expr *other) {
+    bool untyped = other->type.tag == TYPE_UNKNOWN;
+    if (!e->adapts || other->type.tag == TYPE_JSON || other->type.tag == TYPE_ROW) return e;
+    if (other->tag == EXPR_CONST && untyped) return other->value.type == SQM_TEXT ? expr_adapted(r, e, TYPE(TEXT)) : e;
+    return expr_adapted(r, e, other->type);
+}
+
+/* A parameter beside a path of no type is compared as it is: text isn't read as what is stored. */
+static Expr *as_it_is(Resolver *r, Expr *e, const Expr *path) {
+    if (e->type.tag != TYPE_UNKNOWN || path->tag != EXPR_FUNC || path->type.tag != TYPE_UNKNOWN) return e;
+    if (e->tag == EXPR_CONST) return expr_coerce(r, e, TYPE(TEXT));
+    if (e->tag != EXPR_PARAM) return e;
+    Expr *cast = expr_cast(r, e, TYPE(TEXT));
+    cast->implicit = true;
+    return cast;
+}
+
+void expr_adapt(Resolver *r, Expr **a, Expr **b) {
+    Expr *left = *a, *right = *b;
+    if (left->adapts && right->adapts) {        /* two paths: what is stored in each */
+        *a = expr_adapted(r, left, TYPE(UNKNOWN));
+        *b = expr_adapted(r, right, TYPE(UNKNOWN));
+        return;
+    }
+    *a = adapt_to(r, left, right);
+    *b = adapt_to(r, right, left);
+    if (left->adapts || !left->type.tag) *b = as_it_is(r, *b, *a);
+    if (right->adapts || !right->type.tag) *a = as_it_is(r, *a, *b);
+}
+
 /* ---- SET column.path = value ---- */
 
 static bool is_assign(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json_assign") == 0; }
