@@ -543,6 +543,21 @@ static void append_projection(Emit *em, const Plan *scan, bson_t *out) {
     if (!id) bson_append_int32(out, "_id", 3, scan->columns.n ? 0 : 1);
 }
 
+/* `filter` AND `more`, which is used up. */
+static void add_filter(bson_t *filter, bson_t *more) {
+    if (!bson_empty(filter)) {
+        bson_t all = BSON_INITIALIZER, list;
+        bson_append_array_begin(&all, "$and", -1, &list);
+        bson_append_document(&list, "0", -1, more);
+        bson_append_document(&list, "1", -1, filter);
+        bson_append_array_end(&all, &list);
+        bson_destroy(more);
+        bson_steal(more, &all);
+    }
+    bson_destroy(filter);
+    bson_steal(filter, more);
+}
+
 /* SELECT COUNT(*) and nothing else. */
 static bool counts_rows(const Query *q) {
     if (q->group_keys.n || !q->aggs.n || q->aggs.at[0]->distinct) return false;
@@ -561,6 +576,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     int limit_parameter = -1, offset_parameter = -1;
     em->rel = scan->rel;
     *never = scan->never;
+    em->nearest = !scan->grouped && !scan->sort.n && !n_keys;
     bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
@@ -572,11 +588,27 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     }
     /* An aggregate without GROUP BY has a row even of nothing: the executor makes it when no document comes. */
     if (ok && *never) { bson_destroy(&filter); return true; }
+    if (ok && scan->halves) {
+        bson_t half = BSON_INITIALIZER, other;
+        Str field = rel_field(em->rel, scan->halves->column);
+        if (em->second_half) {
+            bson_append_null(&half, field.p, (int)field.n);
+            limit = -1, limit_parameter = -1;
+        } else {
+            bson_append_document_begin(&half, field.p, (int)field.n, &other);
+            bson_append_null(&other, "$ne", 3);
+            bson_append_document_end(&half, &other);
+            if (limit > 0 && offset > 0) limit = limit > INT64_MAX - offset ? -1 : limit + offset;
+            if (offset_parameter >= 0) limit_parameter = -1, limit = -1;      /* shown only */
+        }
+        add_filter(&filter, &half);
+        offset = -1, offset_parameter = -1;
+    }
     if (!ok) { bson_destroy(&filter); return false; }
     if (!scan->grouped && !has_computed_key(scan)) {
         bson_append_utf8(command, "find", 4, name.p, (int)name.n);
         if (!bson_empty(&filter)) bson_append_document(command, "filter", 6, &filter);
-        if (scan->sort.n) {
+        if (scan->sort.n && !em->second_half) {
             bson_append_document_begin(command, "sort", 4, &child);
             append_sort(em, scan, request, &child);
             bson_append_document_end(command, &child);
@@ -664,7 +696,7 @@ static bool assigned_value(Emit *em, const ModifyQuery *m, const Assign *a, Valu
 }
 
 /* JSON's SQL NULL is the absent field; every other column keeps an explicit null. */
-static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON; }
+static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON && !m->table->columns.at[a->column].indexed; }
 
 static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
     bson_t set = BSON_INITIALIZER, unset = BSON_INITIALIZER;
@@ -679,7 +711,8 @@ static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
         if (!ok) break;
         if (unbound) mql_parameter(&set, c->field.p, parameter);
         else if (is_unset(m, a, &v)) bson_append_utf8(&unset, c->field.p, (int)c->field.n, "", 0);
-        else ok = value_append(&set, c->field.p, (int)c->field.n, &v, c->type) || eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
+        else ok = (c->indexed ? value_append_indexed : value_append)(&set, c->field.p, (int)c->field.n, &v, c->type) ||
+                  eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
     }
     if (!bson_empty(&set)) bson_append_document(out, "$set", -1, &set);
     if (!bson_empty(&unset)) bson_append_document(out, "$unset", -1, &unset);
@@ -705,7 +738,7 @@ static bool set_expressions(Emit *em, const ModifyQuery *m, bson_t *pipeline) {
             if (unbound) { mql_parameter(&set, c->field.p, parameter); continue; }
             if (is_unset(m, a, &v)) { bson_append_utf8(&set, c->field.p, (int)c->field.n, "$$REMOVE", -1); continue; }
             bson_append_document_begin(&set, c->field.p, (int)c->field.n, &literal);
-            value_append(&literal, "$literal", -1, &v, c->type);
+            (c->indexed ? value_append_indexed : value_append)(&literal, "$literal", -1, &v, c->type);
             bson_append_document_end(&set, &literal);
             continue;
         }

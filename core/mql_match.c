@@ -833,7 +833,18 @@ bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
     Filter f = {&list, 0};
     *never = false;
     bool ok = true;
-    for (int i = 0; i < conjuncts->n && ok; i++) ok = add_true(em, &f, conjuncts->at[i], true);
+    for (int i = 0; i < conjuncts->n && ok; i++) {
+        const Expr *e = conjuncts->at[i];
+        if (!mql_can_native(e, em->rel)) {
+            ok = add_true(em, &f, e, true);
+            continue;
+        }
+        char key[16];
+        bson_t item;
+        begin_item(&f, &item, key);
+        ok = mql_native(em, e, &item);
+        bson_append_document_end(f.out, &item);
+    }
     if (ok) {
         mql_merge(&list, &merged, never);
         bson_concat(filter, &merged);

@@ -38,6 +38,10 @@ void plan_reduce_outer(Planner *p, Query *q, const Exprs *conditions);
 Plan *plan_driving_scan(Plan *plan);
 const Plan *plan_scan_of(const Plan *plan, int rel);                   /* the scan of that relation; NULL */
 Plan *plan_from_items(Planner *p, const Query *q, const From *f, Exprs *conditions);   /* a FROM tree; conditions that fit go in, the rest stays */
+/* plan_indexed.c: appends to `match` what the conditions on `rel` imply for indexed expressions; the first index that serves one, or NULL. */
+const Index *plan_indexed(Planner *p, const Rel *rel, const Exprs *conditions, Exprs *match);
+/* Is the block's ORDER BY ... LIMIT over `scan` an indexed expression's? Then the scan brings a few rows, of which the first ones are among those wanted. */
+void plan_indexed_order(Planner *p, const Query *q, Plan *scan);
 void plan_block(Planner *p, Query *q);                                /* sets q->plan; idempotent */
 
 /* subquery.c. Takes EXISTS / NOT EXISTS / IN / NOT IN that can be joins out of `conditions` into p->semi, their right sides planned ... */

@@ -1,175 +1,189 @@
-"""Indexes and unique constraints on what is inside documents: `models.Index(fields=["blog.name", "-authors.email"])`.
+"""MongoDB's own kinds of indexes for Meta.indexes.
 
-Paths are written with dots or with double underscores. The index is MongoDB's own on the dotted path, multikey where an array lies on it. A unique constraint lets
-the missing value repeat, as every unique constraint does, and speaks of documents: one document may hold a value twice (unique=True on a container's
-field is about that). Without paths both are Django's, and migrations say so.
-"""
+    class Meta:
+        indexes = [CompoundIndex(fields=["name", "-blog.tagline"], unique=True), TextIndex(fields=["title"], weights={"title": 3}, name="words")]
 
-from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
-from django.db import models
+`fields` are model fields, "-" for descending, or inner fields of a document: "blog.tagline". Inner names are those of the documents. Each class is
+`CREATE INDEX ... USING method (...) WITH (...)` of djongo's SQL (docs/sql.md); what MongoDB can't build is refused there, with the reason."""
+
+import json
+
+from django.db import NotSupportedError
+from django.db.backends.ddl_references import Columns, Statement, Table
 from django.db.backends.utils import names_digest, split_identifier
-from django.db.models import DEFERRED, Exists
-from django.db.models.constants import LOOKUP_SEP
-from django.db.utils import DEFAULT_DB_ALIAS
+from django.db.models import Index, Q
+
+__all__ = ["CompoundIndex", "HashedIndex", "TTLIndex", "TextIndex", "TwoDSphereIndex", "WildcardIndex"]
 
 
-def is_path(name):
-    return "." in name or LOOKUP_SEP in name
+class MongoIndex(Index):
+    """What they have in common. `method` is SQL's USING; `option_names` maps attributes to the names in WITH."""
 
+    method = ""
+    suffix = "idx"
+    option_names = {"background": "background", "sparse": "sparse", "collation": "collation"}
+    takes_all_fields = False
 
-def split_path(name):
-    return name.replace(".", LOOKUP_SEP).split(LOOKUP_SEP)
-
-
-def stored_path(model, name):
-    """The columns that a path goes through: ["blog", "name"]."""
-    from .lookups import ArrayLength, Path, walk
-
-    first, *rest = split_path(name)
-    field = model._meta.get_field(first)
-    reached, left = walk(field.get_col(model._meta.db_table), rest)
-    if left or (rest and not isinstance(reached, Path)) or isinstance(reached, ArrayLength):
-        raise FieldError(f"{model._meta.label} has no inner field {name!r} that an index could be on.")
-    steps = reached.chain()[1] if rest else []
-    return [field.column, *(str(step.step) for step in steps if step.step is not None)]
-
-
-def quoted_path(model, name, quote):
-    return ".".join(map(quote, stored_path(model, name)))
-
-
-class Index(models.Index):
-    """An index that may be on paths into documents."""
-
-    def __init__(self, *expressions, fields=(), name=None, **kwargs):
-        super().__init__(*expressions, fields=fields, name=name, **kwargs)
-        self.paths = [(field.removeprefix("-"), "DESC" if field.startswith("-") else "") for field in self.fields]
-        self.has_paths = any(is_path(field) for field, _ in self.paths)
-        if self.has_paths:
-            # What Django's checks look for in the model.
-            self.fields_orders = [(split_path(field)[0], order) for field, order in self.paths]
+    def __init__(self, fields, name, unique, background, partial_filter, **options):
+        if not isinstance(fields, (list, tuple)) or not all(isinstance(field, str) for field in fields):
+            raise ValueError(f"{type(self).__name__}.fields must be a list of field names.")
+        if not fields and not self.takes_all_fields:
+            raise ValueError(f"{type(self).__name__} needs at least one field.")
+        if not isinstance(partial_filter, (type(None), Q)):
+            raise ValueError(f"{type(self).__name__}.partialFilterExpression must be a Q.")
+        self.fields = list(fields)
+        self.name = name or ""
+        self.unique = unique
+        self.options = {"background": background, **options}
+        if options.get("collation") is not None:
+            self.options["collation"] = getattr(options["collation"], "document", options["collation"])
+        # What Django looks at: the model's own fields.
+        self.paths = [(field.removeprefix("-").split("."), "DESC" if field.startswith("-") else "") for field in self.fields]
+        self.fields_orders = [(path[0], order) for path, order in self.paths]
+        self.db_tablespace = None
+        self.opclasses = ()
+        self.condition = partial_filter
+        self.include = ()
+        self.expressions = ()
 
     def deconstruct(self):
-        path, args, kwargs = super().deconstruct()
-        return ("djongo.models.Index" if self.has_paths else "django.db.models.Index"), args, kwargs
+        values = {
+            "fields": self.fields,
+            "name": self.name,
+            "unique": self.unique,
+            "partialFilterExpression": self.condition,
+            **self.options,
+        }
+        needless = (None, False)
+        return f"{type(self).__module__}.{type(self).__qualname__}", (), {k: v for k, v in values.items() if v not in needless}
 
     def set_name_with_model(self, model):
-        if not self.has_paths:
-            return super().set_name_with_model(model)
-        _, table = split_identifier(model._meta.db_table)
-        columns = ["-" * bool(order) + ".".join(stored_path(model, field)) for field, order in self.paths]
-        self.name = f"{table[:11]}_{columns[0].strip('-').replace('.', '_')[:7]}_{names_digest(table, *columns, self.suffix, length=6)}_{self.suffix}"
-        if self.name[0] == "_" or self.name[0].isdigit():
-            self.name = "D" + self.name[1:]
+        super().set_name_with_model(model)
+        if any(len(path) > 1 for path, _ in self.paths) or not self.paths:
+            _, table = split_identifier(model._meta.db_table)
+            parts = [order[:1] + ".".join(path) for path, order in self.paths]
+            digest = names_digest(table, *parts, self.suffix, length=6)
+            first = self.paths[0][0][-1][:7] if self.paths else "all"
+            self.name = f"{table[:11]}_{first}_{digest}_{self.suffix}".lstrip("_0123456789") or f"i{digest}"
 
     def create_sql(self, model, schema_editor, using="", **kwargs):
-        statement = super().create_sql(model, schema_editor, using=using, **kwargs)
-        if self.has_paths and statement is not None:
-            quote = schema_editor.quote_name
-            statement.parts["columns"] = ", ".join(f"{quoted_path(model, field, quote)} {order}".strip() for field, order in self.paths)
-        return statement
+        connection = schema_editor.connection
+        if connection.vendor != "djongo":
+            raise NotSupportedError(f"{type(self).__name__} is an index of MongoDB.")
+        table, quote = model._meta.db_table, schema_editor.quote_name
+        columns = [".".join([model._meta.get_field(path[0]).column, *path[1:]]) for path, _ in self.paths] or ["*"]
+
+        def quote_path(path):
+            return path if path == "*" else ".".join(map(quote, path.split(".")))
+
+        condition = self._get_condition_sql(model, schema_editor)
+        return Statement(
+            "CREATE %(unique)sINDEX %(name)s ON %(table)s%(using)s (%(columns)s)%(options)s%(condition)s",
+            unique="UNIQUE " if self.unique else "",
+            name=quote(self.name),
+            table=Table(table, quote),
+            using=f' USING "{self.method}"' if self.method else "",
+            columns=Columns(table, columns, quote_path, col_suffixes=[order for _, order in self.paths]),
+            options=self._options_sql(schema_editor),
+            condition=f" WHERE {condition}" if condition else "",
+        )
+
+    def _options_sql(self, schema_editor):
+        given = []
+        for attribute, value in self.options.items():
+            if value is None or value is False:
+                continue
+            if isinstance(value, dict):
+                value = json.dumps(value)
+            given.append(f"{self.option_names[attribute]} = {'true' if value is True else schema_editor.quote_value(value)}")
+        return f" WITH ({', '.join(given)})" if given else ""
+
+    def __repr__(self):
+        _, _, kwargs = self.deconstruct()
+        return f"<{type(self).__name__}: {' '.join(f'{key}={value!r}' for key, value in kwargs.items())}>"
 
 
-class UniqueConstraint(models.UniqueConstraint):
-    """A unique constraint that may be on paths into documents."""
+class CompoundIndex(MongoIndex):
+    def __init__(self, fields=(), name=None, unique=False, background=False, partialFilterExpression=None, sparse=False, collation=None):
+        super().__init__(fields, name, unique, background, partialFilterExpression, sparse=sparse, collation=collation)
 
-    def __init__(self, *expressions, fields=(), **kwargs):
-        super().__init__(*expressions, fields=fields, **kwargs)
-        self.has_paths = any(map(is_path, self.fields))
-        self.paths = self.fields
-        if self.has_paths:
-            if self.deferrable or self.opclasses:
-                raise ValueError("A UniqueConstraint on inner fields can't be deferrable and has no opclasses.")
-            # For Django it is one on something other than fields: it looks at no names and leaves the check to validate().
-            self.fields = ()
 
-    @property
-    def contains_expressions(self):
-        return self.has_paths or bool(self.expressions)
+class TextIndex(MongoIndex):
+    """A table has one at most; text_search() and the lookup of that name read it."""
+
+    method, suffix = "text", "txt"
+    option_names = {
+        "background": "background",
+        "weights": "weights",
+        "default_language": "default_language",
+        "language_override": "language_override",
+        "textIndexVersion": "text_index_version",
+    }
+
+    def __init__(
+        self, fields=(), name=None, unique=False, background=False, partialFilterExpression=None,
+        weights=None, default_language="english", language_override=None, textIndexVersion=None,
+    ):  # fmt: skip
+        super().__init__(
+            fields, name, unique, background, partialFilterExpression,
+            weights=weights, default_language=default_language, language_override=language_override, textIndexVersion=textIndexVersion,
+        )  # fmt: skip
+
+
+class WildcardIndex(MongoIndex):
+    """fields=["blog"]: everything within blog; without fields: everything."""
+
+    method, suffix = "wildcard", "wld"
+    takes_all_fields = True
+    option_names = {"background": "background", "sparse": "sparse", "collation": "collation", "wildcardProjection": "wildcard_projection"}
+
+    def __init__(
+        self, fields=(), name=None, unique=False, background=False, partialFilterExpression=None, sparse=False, collation=None,
+        wildcardProjection=None,
+    ):  # fmt: skip
+        # A wildcard index leaves out what a document lacks, with or without the option.
+        super().__init__(
+            fields, name, unique, background, partialFilterExpression, collation=collation, wildcardProjection=wildcardProjection
+        )
+
+
+class TwoDSphereIndex(MongoIndex):
+    method, suffix = "2dsphere", "geo"
+    option_names = {"background": "background", "sparse": "sparse", "collation": "collation", "min": "min", "max": "max"}
+
+    def __init__(
+        self, fields=(), name=None, unique=False, background=False, partialFilterExpression=None, sparse=False, collation=None,
+        min=None, max=None,
+    ):  # fmt: skip
+        super().__init__(fields, name, unique, background, partialFilterExpression, sparse=sparse, collation=collation, min=min, max=max)
+
+
+class HashedIndex(MongoIndex):
+    method, suffix = "hashed", "hsh"
+
+    def __init__(self, fields=(), name=None, unique=False, background=False, partialFilterExpression=None, sparse=False, collation=None):
+        super().__init__(fields, name, unique, background, partialFilterExpression, sparse=sparse, collation=collation)
+
+
+class TTLIndex(MongoIndex):
+    """Rows disappear `expireAfterSeconds` after the date in `field`: MongoDB deletes them, about once a minute."""
+
+    method, suffix = "ttl", "ttl"
+    option_names = {**MongoIndex.option_names, "expireAfterSeconds": "expire_after_seconds"}
+
+    def __init__(
+        self, field=None, name=None, unique=False, background=False, partialFilterExpression=None, sparse=False, collation=None,
+        expireAfterSeconds=None,
+    ):  # fmt: skip
+        if isinstance(expireAfterSeconds, bool) or not isinstance(expireAfterSeconds, int) or expireAfterSeconds < 0:
+            raise ValueError("TTLIndex needs expireAfterSeconds, a number of seconds.")
+        super().__init__(
+            [field] if field else [], name, unique, background, partialFilterExpression,
+            sparse=sparse, collation=collation, expireAfterSeconds=expireAfterSeconds,
+        )  # fmt: skip
 
     def deconstruct(self):
         path, args, kwargs = super().deconstruct()
-        if self.has_paths:
-            kwargs["fields"] = self.paths
-        return ("djongo.models.UniqueConstraint" if self.has_paths else "django.db.models.UniqueConstraint"), args, kwargs
-
-    def __eq__(self, other):
-        if isinstance(other, UniqueConstraint) and self.paths != other.paths:
-            return False
-        return super().__eq__(other)
-
-    __hash__ = None
-
-    def _check(self, model, connection):
-        if not self.has_paths:
-            return super()._check(model, connection)
-        from django.core import checks
-
-        errors = []
-        for path in self.paths:
-            try:
-                stored_path(model, path)
-            except (FieldDoesNotExist, FieldError) as error:
-                errors.append(checks.Error(f"'constraints' refers to the nonexistent field {path!r}: {error}", obj=model, id="models.E012"))
-        return errors
-
-    def constraint_sql(self, model, schema_editor):
-        if not self.has_paths:
-            return super().constraint_sql(model, schema_editor)
-        schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
-        return None
-
-    def create_sql(self, model, schema_editor):
-        if not self.has_paths:
-            return super().create_sql(model, schema_editor)
-        fields = [model._meta.get_field(split_path(path)[0]) for path in self.paths]
-        include = [model._meta.get_field(name).column for name in self.include]
-        statement = schema_editor._create_unique_sql(
-            model, fields, self.name, condition=self._get_condition_sql(model, schema_editor), include=include, nulls_distinct=self.nulls_distinct
-        )
-        statement.template = schema_editor.sql_create_unique_index
-        statement.parts["columns"] = ", ".join(quoted_path(model, path, schema_editor.quote_name) for path in self.paths)
-        return statement
-
-    def remove_sql(self, model, schema_editor):
-        if not self.has_paths:
-            return super().remove_sql(model, schema_editor)
-        return schema_editor._delete_constraint_sql(schema_editor.sql_delete_index, model, self.name)
-
-    def validate(self, model, instance, exclude=None, using=DEFAULT_DB_ALIAS):
-        if not self.has_paths:
-            return super().validate(model, instance, exclude=exclude, using=using)
-        lookups = {}
-        for path in self.paths:
-            names = split_path(path)
-            if exclude and names[0] in exclude:
-                return
-            values = [value for value in values_at(instance, names) if value is not None]
-            if not values and self.nulls_distinct is not False:
-                return
-            lookups[f"{LOOKUP_SEP.join(names)}__in" if values else f"{LOOKUP_SEP.join(names)}__isnull"] = values or True
-        queryset = model._default_manager.using(using).filter(**lookups)
-        if not instance._state.adding and instance.pk is not None:
-            queryset = queryset.exclude(pk=instance.pk)
-        if self.condition is None:
-            violated = queryset.exists()
-        else:
-            against = instance._get_field_expression_map(meta=model._meta, exclude=exclude)
-            violated = (self.condition & Exists(queryset.filter(self.condition))).check(against, using=using)
-        if violated:
-            raise ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
-
-
-def values_at(value, names):
-    """The values that a path leads to: several where arrays lie on it."""
-    if isinstance(value, (list, tuple)) and not (names and names[0].isdecimal()):
-        for item in value:
-            yield from values_at(item, names)
-    elif not names or value is None or value is DEFERRED:
-        yield value
-    elif isinstance(value, (list, tuple)):
-        yield from values_at(value[int(names[0])] if int(names[0]) < len(value) else None, names[1:])
-    elif isinstance(value, models.Model):
-        yield from values_at(getattr(value, names[0], None), names[1:])
-    else:
-        yield from values_at(value.get(names[0]) if hasattr(value, "get") else None, names[1:])
+        kwargs["field"] = kwargs.pop("fields")[0]
+        kwargs["expireAfterSeconds"] = self.options["expireAfterSeconds"]  # 0 is one
+        return path, args, kwargs
