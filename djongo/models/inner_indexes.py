@@ -23,7 +23,7 @@ def split_path(name):
 
 def stored_path(model, name):
     """The columns that a path goes through: ["blog", "name"]."""
-    from .lookups import ArrayLength, Path, walk
+    from .paths import ArrayLength, Path, walk
 
     first, *rest = split_path(name)
     field = model._meta.get_field(first)

@@ -136,7 +136,7 @@ class Queries(Base):
         self.check("b", scores=[2])
         self.check("ab", scores__lte="2.0")
 
-    def slices(self):
+    def test_slices(self):
         self.check("b", tags__0_1=["rock"])
         self.check("ab", tags__1_2=["uk"])
 

@@ -183,3 +183,20 @@ class Person(AbstractBaseUser):
     username = models.CharField(max_length=20, unique=True)
     USERNAME_FIELD = "username"
     objects = People()
+
+
+class Indexed(models.Model):
+    word = models.CharField(max_length=10)
+    blog = models.EmbeddedField(Blog, null=True, blank=True)
+    authors = models.ArrayField(Author, default=list, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["blog.name"], name="indexed_name"),
+            models.Index(fields=["-authors.email", "word"], name="indexed_authors"),
+            models.Index(fields=["blog__tagline__title"]),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["blog.name", "word"], name="indexed_unique"),
+            models.UniqueConstraint(fields=["authors.email"], name="indexed_emails"),
+        ]
