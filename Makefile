@@ -59,6 +59,9 @@ test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 test-backend: build  ## the Django backend's own tests
 	@$(PY) tools/run_tests.py backend
 
+test-models: build  ## the model fields, on a server
+	@$(PY) tools/run_tests.py models
+
 test-orm: build  ## Django's ORM: known traps, and what hurt users of earlier djongos
 	@$(PY) tools/run_tests.py orm
 

@@ -322,11 +322,21 @@ class DatabaseOperations(BaseDatabaseOperations):
             return f"'{value}'::uuid"
         if isinstance(value, Database.Json):
             return self.literal(json.dumps(value.value)) + "::jsonb"
+        if isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list)))):
+            return self._document_literal(value)
         if isinstance(value, (list, tuple)):
             return "ARRAY[%s]" % ", ".join(map(self.literal, value))
         if type(value).__name__ == "ObjectId":
             return f"'{value}'::objectid"
         raise DataError(f"a value of type {type(value).__name__} can't be written as SQL text")
+
+    def _document_literal(self, value):
+        """A document or an array of such as JSON text, which can't say all that BSON can."""
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"a document can't be written as SQL text: {error}") from error
+        return self.literal(text) + ("::document" if isinstance(value, dict) else "::array")
 
     def compose_sql(self, sql, params):
         """The statement with its parameters as literals, and %% as %."""
