@@ -95,9 +95,8 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         self.connection.ensure_connection()
         return bool(self.connection.connection.has_transactions)
 
-    @property
-    def uses_savepoints(self):
-        return self.supports_transactions
+    # Without transactions a savepoint only groups, as atomic() does: DatabaseWrapper._savepoint_rollback().
+    uses_savepoints = True
 
     @cached_property
     def introspected_field_types(self):
