@@ -175,8 +175,8 @@ static bool add_update(RowReader *w, Batch *b, const bson_t *doc) {
     char digits[16];
     if (!new_value(w, doc, false, &v)) return false;
     bool there = find_field(doc, r->field, &old);
-    bool ok = value_append(&fresh, r->field.p, (int)r->field.n, &v, r->type);
-    bool same = !ok || (v.type == SQM_NULL && !there);
+    bool ok = (r->indexed ? value_append_indexed : value_append)(&fresh, r->field.p, (int)r->field.n, &v, r->type);
+    bool same = !ok || (v.type == SQM_NULL && !there && !r->indexed);
     if (!same && there) {
         bson_t now = BSON_INITIALIZER;
         bson_append_iter(&now, NULL, 0, &old);
@@ -334,6 +334,13 @@ static bool delete_all(Server *s, Str table, sqm_error_t *error) {
 
 /* All small tables in one transaction (the open one, or one of their own); large ones, when none is open, by themselves. */
 static bool empty_tables(Server *s, const Step *step, sqm_error_t *error) {
+    if (step->apart) {
+        bson_t command = BSON_INITIALIZER;
+        append_delete_all(&command, step->tables.at[0]);
+        bool done = run(s, &command, false, 0, error);
+        bson_destroy(&command);
+        return done;
+    }
     bool *large = calloc((size_t)step->tables.n + 1, sizeof *large), ok = true, retry = false;
     for (int i = 0; i < step->tables.n && ok && !server_in_transaction(s); i++) {
         int64_t rows;

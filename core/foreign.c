@@ -332,7 +332,7 @@ static void append_stages(bson_t *pipeline, const Group *g, int number, uint32_t
 
 static bool written_here(Server *s, Str table) {
     Str names[NAMES];
-    int n = server_in_transaction(s) ? server_written(s, names, NAMES) : 0;
+    int n = server_written(s, names, NAMES);
     for (int i = 0; i < n && i < NAMES; i++)
         if (str_eq(names[i], table)) return true;
     return n > NAMES;

@@ -3,8 +3,9 @@ the catalogue (defaults, checks) and has no parameters. Changing the type of a c
 
 import django
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.models.expressions import Col, F, OrderBy
-from django.db.models.indexes import IndexExpression
+from django.db.utils import NotSupportedError
+
+from .arrays import array_tables
 
 AUTO_FIELDS = frozenset(["AutoField", "BigAutoField", "SmallAutoField"])
 
@@ -35,6 +36,48 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if not sql or not params:
             return sql, params
         return self.connection.ops.compose_sql(sql, params), []
+
+    def table_sql(self, model):
+        sql, params = super().table_sql(model)
+        options = ", ".join(filter(None, (getattr(constraint, "options_sql", None) for constraint in model._meta.constraints)))
+        return (f"{sql} WITH ({options})" if options else sql), params
+
+    # -- relations kept in arrays: what would be a table is a column of the model that has the field
+
+    def create_model(self, model):
+        table = array_tables.get(model._meta.db_table)
+        if table is None:
+            return super().create_model(model)
+        owner = self.quote_name(table.owner._meta.db_table)
+        self.execute(f"ALTER TABLE {owner} ADD COLUMN {self.quote_name(table.column)} {table.array_type(self.connection)} NULL", None)
+        name = self.quote_name(self._create_index_name(table.owner._meta.db_table, [table.column]))
+        self.execute(f"CREATE INDEX {name} ON {owner} ({self.quote_name(table.column)})", None)
+
+    def delete_model(self, model):
+        table = array_tables.get(model._meta.db_table)
+        if table is None:
+            return super().delete_model(model)
+        owner = self.quote_name(table.owner._meta.db_table)
+        self.execute(f"ALTER TABLE {owner} DROP COLUMN {self.quote_name(table.column)} CASCADE", None)
+
+    def alter_db_table(self, model, old_db_table, new_db_table):
+        if old_db_table not in array_tables:
+            super().alter_db_table(model, old_db_table, new_db_table)
+
+    def alter_field(self, model, old_field, new_field, strict=False):
+        if model._meta.db_table not in array_tables:
+            super().alter_field(model, old_field, new_field, strict)
+
+    def _alter_many_to_many(self, model, old_field, new_field, strict):
+        tables = [array_tables.get(field.remote_field.through._meta.db_table) for field in (old_field, new_field)]
+        if not any(tables):
+            return super()._alter_many_to_many(model, old_field, new_field, strict)
+        if not all(tables):
+            raise NotSupportedError(f"{model._meta.label}.{new_field.name}: a relation is moved between a table and an array by a new field and a data migration.")
+        old, new = old_field.keys_column, new_field.keys_column
+        if old != new:
+            table = self.quote_name(model._meta.db_table)
+            self.execute(f"ALTER TABLE {table} RENAME COLUMN {self.quote_name(old)} TO {self.quote_name(new)}", None)
 
     def alter_db_table_comment(self, model, old_db_table_comment, new_db_table_comment):
         names = {"table": self.quote_name(model._meta.db_table), "comment": self.quote_value(new_db_table_comment or "")}
@@ -69,31 +112,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self.execute(self.sql_drop_identity % names)
         return fragment, other_actions
 
-    # An index on "expressions" that are nothing but columns is an ordinary one, which Django doesn't know.
-
-    def add_index(self, model, index):
-        if index.contains_expressions and all(map(_is_column, index.expressions)):
-            self.execute(index.create_sql(model, self), params=None)
-        else:
-            super().add_index(model, index)
-
-    def remove_index(self, model, index):
-        if index.contains_expressions and all(map(_is_column, index.expressions)):
-            self.execute(index.remove_sql(model, self))
-        else:
-            super().remove_index(model, index)
-
-    def _unique_supported(self, condition=None, deferrable=None, include=None, expressions=None, nulls_distinct=None):
-        if expressions and all(map(_is_column, getattr(expressions, "source_expressions", expressions))):
-            expressions = None
-        return super()._unique_supported(condition, deferrable, include, expressions, nulls_distinct)
-
     def _data_type(self, field):
         """The column's type without its length."""
         return (field.rel_db_type(self.connection) if field.is_relation else field.db_type(self.connection)).split("(")[0]
 
-
-def _is_column(expression):
-    while isinstance(expression, (IndexExpression, OrderBy)):
-        expression = expression.get_source_expressions()[0]
-    return isinstance(expression, (Col, F))
