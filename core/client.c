@@ -736,10 +736,12 @@ bool server_command_read(Server *s, const bson_t *command, ServerCursor **out, s
     if (server_forked(s)) return server_check(s, error);
     bson_t reply;
     Failure failure;
-    if (!server_send(s, s->database, command, &s->channel->opts[SESSION_PLAIN], SEND_RAW, &reply, &failure)) {
-        server_report(s, &failure, command, &reply, error);
+    for (int attempt = 0;; attempt++) {
+        if (server_send(s, s->database, command, &s->channel->opts[SESSION_PLAIN], SEND_RAW, &reply, &failure)) break;
+        bool again = attempt == 0 && failure.retryable;     /* as the driver does with the reads it knows of */
+        if (!again) server_report(s, &failure, command, &reply, error);
         bson_destroy(&reply);
-        return false;
+        if (!again) return false;
     }
     *out = cursor_open(s, &reply, 0, error);
     return *out != NULL;

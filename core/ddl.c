@@ -393,6 +393,25 @@ static Walk find_sublink(Expr *e, void *context) {
     return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
 }
 
+/* Have the rows that are there a parent each? One that hasn't is looked for by the server; keys that aren't checked later aren't now. */
+static void expect_parents(Ddl *d, Change *change, const Constraint *c) {
+    const Table *t = change->table, *other = str_eq(c->references, t->name) ? t : catalog_find_table(d->next, c->references);
+    if (c->columns.n != 1 || c->references_columns.n != 1 || t->legacy || !other || !other->declared || other->legacy || other->view_text.n) return;
+    int column = table_find_column(other, c->references_columns.at[0]);
+    if (column < 0) return;
+    const Column *child = &t->columns.at[c->columns.at[0]], *parent = &other->columns.at[column];
+    if (!foreign_key_comparable(child->type, parent->type)) return;
+    Str message = arena_printf(&d->arena, "insert or update on table \"" STR_FMT "\" violates foreign key constraint \"" STR_FMT "\": a row of it refers to a row that is not present in table \"" STR_FMT "\"",
+                               STR_ARG(t->name), STR_ARG(c->name), STR_ARG(other->name));
+    bson_t *command = ddl_command(d, "aggregate", t->name);
+    const char *local = arena_str(&d->arena, child->field.p, child->field.n).p, *foreign = arena_str(&d->arena, parent->field.p, parent->field.n).p,
+               *from = arena_str(&d->arena, other->name.p, other->name.n).p;
+    BCON_APPEND(command, "pipeline", "[", "{", "$match", "{", local, "{", "$ne", BCON_NULL, "}", "}", "}",
+                "{", "$lookup", "{", "from", BCON_UTF8(from), "localField", BCON_UTF8(local), "foreignField", BCON_UTF8(foreign), "as", "__parent", "}", "}",
+                "{", "$match", "{", "__parent", "{", "$size", BCON_INT32(0), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]", "cursor", "{", "}");
+    note(d, change, (Step){.tag = STEP_NONE, .check = true, .command = command, .code = SQM_ERROR_FOREIGN_KEY_VIOLATION, .message = message});
+}
+
 /* `column` >= 0: written beside that column. `change`: the table has rows (NULL: it is being created). `source`: where the values of a new key column come from. */
 static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *ast, int column, Rewrite *source) {
     static const char *const suffixes[] = {[CONSTRAINT_PRIMARY_KEY] = "pkey", [CONSTRAINT_UNIQUE] = "key", [CONSTRAINT_CHECK] = "check", [CONSTRAINT_FOREIGN_KEY] = "fkey"};
@@ -441,7 +460,10 @@ static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint
     case CONSTRAINT_CHECK:
         if (change) expect_check(d, change, &c);
         break;
-    case CONSTRAINT_FOREIGN_KEY: add_foreign_key(d, t, &c, ast); break;
+    case CONSTRAINT_FOREIGN_KEY:
+        add_foreign_key(d, t, &c, ast);
+        if (change) expect_parents(d, change, &c);
+        break;
     }
     PUSH(d, &t->constraints, c);
 }

@@ -421,7 +421,7 @@ static bool commit(sqm_connection_t *db, sqm_error_t *error) {
     bool ok = true, satisfied;
     if (!db->server) return true;
     if (db->foreign && foreign_any(db->foreign) && server_in_transaction(db->server) && server_check(db->server, NULL))
-        ok = foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
+        ok = foreign_lock(db->foreign, db->server, error) && foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
     if (db->foreign) foreign_clear(db->foreign);
     forget_transaction(db);
     if (ok) return server_commit(db->server, error);
