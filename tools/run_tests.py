@@ -113,7 +113,7 @@ def steps():
         pytest_step("orm", "tests/orm", minutes=4),
         pytest_step("shell", "tests/shell", minutes=2),
         pytest_step("plans", "tests/plans", minutes=3),
-        pytest_step("models", "tests/models", minutes=5),
+        pytest_step("models", "tests/models", minutes=10),
         pytest_step("browser", "tests/browser", minutes=6),
         pytest_step("docs", "tests/docs", minutes=2),
         Step("wheel", wheel_commands(), minutes=5),
