@@ -232,6 +232,7 @@ typedef struct AstColumnDef {
 typedef struct AstCreateTable {
     Str table;
     bool if_not_exists, temporary;
+    bool adopt, implicit;                    /* WITH (...): see ddl_adopt.c */
     VEC(AstColumnDef *) columns;
     VEC(AstConstraint *) constraints;
 } AstCreateTable;

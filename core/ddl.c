@@ -445,7 +445,8 @@ static void create_table(Ddl *d) {
     if (s->temporary) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a temporary table is not supported");
     check_table_name(d, s->table, d->stmt->pos);
     Table *old = exact_table(d, s->table);
-    if (old && (old->declared || old->view_text.n)) {
+    bool adopt = s->adopt && old && !old->view_text.n, take_over = !adopt && old && old->implicit;
+    if (old && (old->declared || old->view_text.n) && !adopt && !take_over) {
         if (s->if_not_exists) return;
         fail(&d->cc, SQM_ERROR_DUPLICATE_TABLE, d->stmt->pos, "relation \"" STR_FMT "\" already exists", STR_ARG(s->table));
     }
@@ -474,7 +475,18 @@ static void create_table(Ddl *d) {
     }
     Change *change = NEW(&d->arena, Change);
     *change = (Change){.table = t, .stored = t->name, .structure = true, .reset_counter = counter};
-    if (old) {      /* a collection of that name, left by others or by a statement that was cut off: only if it holds nothing */
+    t->implicit = s->adopt || s->implicit;
+    if (t->implicit) change->raise_counter = counter, change->reset_counter = false;     /* two processes may come to it at the same time */
+    if (adopt) {
+        *change = (Change){.table = t, .stored = t->name};
+        ddl_adopt(d, change, t, old);
+        catalog_put_table(d->next, change->table);
+        vec_push(&d->arena, &d->changes, change);
+        return;
+    }
+    if (take_over) {
+        ddl_take_over(d, change, t, old);
+    } else if (old) {      /* a collection of that name, left by others or by a statement that was cut off: only if it holds nothing */
         bson_t *find = ddl_command(d, "find", t->name);
         BSON_APPEND_INT32(find, "limit", 1);
         vec_push(&d->arena, &d->steps, ((Step){.tag = STEP_NONE, .check = true, .command = find, .code = SQM_ERROR_DUPLICATE_TABLE,
@@ -483,7 +495,7 @@ static void create_table(Ddl *d) {
     }
     catalog_put_table(d->next, t);
     vec_push(&d->arena, &d->changes, change);
-    ddl_assemble(d, change, true);
+    ddl_assemble(d, change, !take_over);
 }
 
 /* ---- texts that name columns ---- */
@@ -551,15 +563,18 @@ static bool generated_from(Ddl *d, const Table *t, int generated, int column) {
 static void alter_add_column(Ddl *d, Table *t, const AstAlter *a) {
     const AstColumnDef *def = a->column;
     int there = table_find_column(t, def->name);
-    if (there >= 0 && !t->columns.at[there].hidden) {
+    bool redefine = there >= 0 && str_eq(t->columns.at[there].name, def->name) && ddl_may_redefine(t, there);
+    if (there >= 0 && !t->columns.at[there].hidden && !redefine) {
         if (a->if_not_exists) return;
         fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, def->pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" already exists", STR_ARG(def->name), STR_ARG(t->name));
     }
     Change *change = change_of(d, t, true);
+    if (redefine) t->columns.at[there].name = (Str){0};
     Column c = make_column(d, t, def);
     if (str_is(c.field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, def->pos, "a column \"_id\" cannot be added, MongoDB documents always have it");
-    int number = t->columns.n;
-    PUSH(d, &t->columns, c);
+    int number = redefine ? there : t->columns.n;
+    if (redefine) t->columns.at[there] = c;
+    else PUSH(d, &t->columns, c);
     const Table *rows = table_copy(&d->arena, t);
     Rewrite *r = rewrite_of(d, rows, t->name, &c, -1);
     Value value = sqm_null();
@@ -587,8 +602,7 @@ static void alter_add_column(Ddl *d, Table *t, const AstAlter *a) {
             end_update(command, &list, &one, &u, &set);
             note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
         } else if (c.not_null) {
-            expect_none(d, change, NULL, SQM_ERROR_NOT_NULL_VIOLATION,
-                        arena_printf(&d->arena, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" contains null values", STR_ARG(c.name), STR_ARG(t->name)));
+            expect_no_nulls(d, change, &c);
         }
     } else if (computed) {
         note_rewrite(d, change, r, true);
@@ -636,6 +650,18 @@ static void drop_references(Ddl *d, const Table *t, Str column, bool cascade, co
     }
 }
 
+/* Takes the column out of the table; nothing but keys of indexes and lists of columns may still name it. */
+static void remove_column(Table *t, int column) {
+    renumber(t->primary_key.at, &t->primary_key.n, column);
+    for (int i = 0; i < t->indexes.n; i++) {
+        renumber(t->indexes.at[i].include.at, &t->indexes.at[i].include.n, column);
+        for (int k = 0; k < t->indexes.at[i].keys.n; k++) t->indexes.at[i].keys.at[k].column -= t->indexes.at[i].keys.at[k].column > column;
+    }
+    for (int i = 0; i < t->constraints.n; i++) renumber(t->constraints.at[i].columns.at, &t->constraints.at[i].columns.n, column);
+    memmove(&t->columns.at[column], &t->columns.at[column + 1], sizeof *t->columns.at * (size_t)(t->columns.n - column - 1));
+    t->columns.n--;
+}
+
 static void alter_drop_column(Ddl *d, Table *t, const AstAlter *a) {
     int column = table_find_column(t, a->name);
     if (column < 0 && a->if_exists) return;
@@ -656,14 +682,7 @@ static void alter_drop_column(Ddl *d, Table *t, const AstAlter *a) {
     for (int i = t->constraints.n - 1; i >= 0; i--)
         if (in_list(t->constraints.at[i].columns.at, t->constraints.at[i].columns.n, column)) remove_constraint(t, i);
     if (in_list(t->primary_key.at, t->primary_key.n, column)) t->primary_key.n = 0;
-    renumber(t->primary_key.at, &t->primary_key.n, column);
-    for (int i = 0; i < t->indexes.n; i++) {
-        renumber(t->indexes.at[i].include.at, &t->indexes.at[i].include.n, column);
-        for (int k = 0; k < t->indexes.at[i].keys.n; k++) t->indexes.at[i].keys.at[k].column -= t->indexes.at[i].keys.at[k].column > column;
-    }
-    for (int i = 0; i < t->constraints.n; i++) renumber(t->constraints.at[i].columns.at, &t->constraints.at[i].columns.n, column);
-    memmove(&t->columns.at[column], &t->columns.at[column + 1], sizeof *t->columns.at * (size_t)(t->columns.n - column - 1));
-    t->columns.n--;
+    remove_column(t, column);
     if (str_is(gone.field, "_id")) return;
     bson_t list, one, u, unset;
     bson_t *command = begin_update(d, t->name, exists_filter(d, gone.field), "$unset", &list, &one, &u, &unset);
@@ -672,8 +691,21 @@ static void alter_drop_column(Ddl *d, Table *t, const AstAlter *a) {
     note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
 }
 
+static bool index_on(const Table *t, int column) {
+    for (int i = 0; i < t->indexes.n; i++)
+        for (int k = 0; k < t->indexes.at[i].keys.n; k++)
+            if (t->indexes.at[i].keys.at[k].column == column) return true;
+    return false;
+}
+
 static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
     int column = named_column(d, t, a->name, a->pos), other = table_find_column(t, a->new_name);
+    if (other >= 0 && other != column && ddl_may_redefine(t, other) && !index_on(t, other)) {   /* code that knew the new name came first */
+        change_of(d, t, true);
+        remove_column(t, other);
+        column -= column > other;
+        other = -1;
+    }
     if (other >= 0 && other != column) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" already exists", STR_ARG(a->new_name), STR_ARG(t->name));
     Change *change = change_of(d, t, true);
     Column *c = &t->columns.at[column];
@@ -824,8 +856,9 @@ static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
     switch (a->tag) {
     case ALTER_SET_NOT_NULL:
         refuse_virtual(d, t, column, "NOT NULL", a->pos);
-        if (!c->not_null) expect_no_nulls(d, change, c);
+        if (!c->not_null || c->implicit) expect_no_nulls(d, change, c);
         c->not_null = true;
+        c->implicit = false;
         break;
     case ALTER_DROP_NOT_NULL:
         if (in_list(t->primary_key.at, t->primary_key.n, column)) fail(&d->cc, SQM_ERROR_SYNTAX, a->pos, "column \"" STR_FMT "\" is in a primary key", STR_ARG(c->name));

@@ -109,6 +109,15 @@ bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list);   /* 
 /* Turns what was noted for a change into Ddl.steps. */
 void ddl_assemble(Ddl *d, Change *change, bool created);
 
+/* ---- ddl_adopt.c ---- */
+
+/* WITH (ADOPT): `wanted` is what the statement says, `old` the table as it is known (undeclared, djongo 1.3's, or described). change->table is what comes of it. */
+void ddl_adopt(Ddl *d, Change *change, Table *wanted, Table *old);
+/* An ordinary CREATE TABLE `t` over the implicit table `old`. */
+void ddl_take_over(Ddl *d, Change *change, Table *t, const Table *old);
+/* Was the column only declared on demand, so that ADD COLUMN may say what it is? */
+bool ddl_may_redefine(const Table *t, int column);
+
 /* ---- ddl.c ---- */
 void ddl_statement(Ddl *d);
 

@@ -272,7 +272,7 @@ static void append_partial(Ddl *d, const Catalog *c, const Table *t, const Index
     if (index->unique && !index->nulls_not_distinct)
         for (int i = 0; i < index->keys.n; i++) {
             const Column *key = &t->columns.at[index->keys.at[i].column];
-            if (key->not_null || str_is(key->field, "_id")) continue;
+            if ((key->not_null && !key->implicit) || str_is(key->field, "_id")) continue;
             if (!append_bound(bounds, key)) {
                 char type[64];
                 fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "a unique index on column \"" STR_FMT "\" of type %s is not supported", STR_ARG(key->name), type_text(key->type, type, sizeof type));

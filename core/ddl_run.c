@@ -539,15 +539,17 @@ static bool refresh(Server *s, Catalog *current, const Stmt *stmt, Catalog **out
     Catalog *base = catalog_retain(current);
     if (s && stmt->tag != STMT_DROP_DATABASE && stmt->tag != STMT_CREATE_DATABASE) {
         if (!schema_version(s, &version, error)) goto fail;
-        if (version != base->version) {
+        bool adopt = stmt->create_table && stmt->create_table->adopt;     /* of a collection that others may have made just now, without a new version */
+        if (version != base->version || (adopt && !catalog_find_table(base, stmt->name))) {
             Catalog *stored;
             if (!schema_load(s, base->database, &stored, error)) goto fail;
             catalog_release(base);
             base = stored;
         }
         Str name = stmt->create_index ? stmt->create_index->table : stmt->name;
-        const Table *t = (stmt->tag == STMT_ALTER_TABLE || stmt->tag == STMT_CREATE_INDEX) ? catalog_find_table(base, name) : NULL;
-        if (t && t->legacy) {
+        bool alter = stmt->tag == STMT_ALTER_TABLE || stmt->tag == STMT_CREATE_INDEX;
+        const Table *t = alter || adopt ? catalog_find_table(base, name) : NULL;
+        if (t && (t->legacy || (adopt && !t->declared && !t->view_text.n))) {
             Catalog *looked;
             if (!schema_look(s, base, t->name, &looked, error)) goto fail;
             catalog_release(base);

@@ -676,14 +676,21 @@ qnames(A) ::= qnames(A) COMMA qname(N). { PUSH(A, N.text); }
 %type column_head {AstColumnDef *}
 %type constraint {AstConstraint *}
 %type constraint_body {AstConstraint *}
-stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) LP elements(E) RP. {
+stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) LP elements(E) RP storage. {
     A = parse_stmt(p, STMT_CREATE_TABLE, T.at);
     A->name = N.text;
     A->create_table = E;
     E->table = N.text;
     E->if_not_exists = A->if_not_exists = I;
     E->temporary = M;
+    E->adopt = p->adopt;
+    E->implicit = p->implicit;
 }
+storage ::= .
+storage ::= WITH LP storage_words RP.
+storage_words ::= storage_word.
+storage_words ::= storage_words COMMA storage_word.
+storage_word ::= ID(N). { parse_storage(p, N); }
 stmt(A) ::= CREATE temporary TABLE if_not_exists qname AS(T) select. { A = NULL; parse_refuse(p, token_pos(T), "CREATE TABLE ... AS"); }
 elements(A) ::= column(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->columns, C); }
 elements(A) ::= constraint(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->constraints, C); }

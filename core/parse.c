@@ -20,6 +20,12 @@ Pos parse_span(const Parse *p, int at) { return (Pos){at, p->end > at ? p->end -
 
 void parse_refuse(Parse *p, Pos pos, const char *what) { fail(p->cc, SQM_ERROR_NOT_SUPPORTED, pos, "%s is not supported", what); }
 
+void parse_storage(Parse *p, Token word) {
+    if (str_ieq(word.text, STR("adopt"))) p->adopt = true;
+    else if (str_ieq(word.text, STR("implicit"))) p->implicit = true;
+    else fail_hint(p->cc, SQM_ERROR_NOT_SUPPORTED, token_pos(word), "There are ADOPT and IMPLICIT.", "storage parameter \"" STR_FMT "\" is not supported", STR_ARG(word.text));
+}
+
 Str parse_lower(Parse *p, Str s) {
     for (uint32_t i = 0; i < s.n; i++) {
         if (s.p[i] < 'A' || s.p[i] > 'Z') continue;

@@ -24,7 +24,7 @@ except ImportError as error:
     raise ImproperlyConfigured(f"Error loading djongo's compiled module djongo._sqm: {error}") from error
 
 # These import the compiled module too, so they come after the check.
-from . import functions  # isort:skip
+from . import functions, implicit  # isort:skip
 from .client import DatabaseClient  # isort:skip
 from .creation import DatabaseCreation  # isort:skip
 from .features import DatabaseFeatures  # isort:skip
@@ -127,6 +127,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     # Table -> tables it refers to, for check_constraints(); the schema editor forgets it.
     referenced_tables = None
+    # ENFORCE_SCHEMA, as it was when the connection was opened.
+    enforce_schema = False
 
     def get_connection_settings(self):
         """The checked settings; starts the embedded server when it is its turn."""
@@ -141,11 +143,15 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def get_connection_params(self):
         given = self.get_connection_settings()
+        self.enforce_schema = given.enforce_schema
         return {"uri": given.uri, "database": given.database, "json_text": True, **given.connect_options}
 
     @async_unsafe
     def get_new_connection(self, conn_params):
-        return self.Database.connect(**conn_params)
+        connection = self.Database.connect(**conn_params)
+        if self.alias != NO_DB_ALIAS:
+            connection.define = functools.partial(implicit.define, self, self.enforce_schema)
+        return connection
 
     def init_connection_state(self):
         _configure_logging(self.settings_dict, self.alias)
