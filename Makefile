@@ -2,11 +2,13 @@
 PYTHON3 ?= python3
 PY := .venv/bin/python
 APPS ?=
+DJANGO ?= 5
+PYTHON6 ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-docs test-django bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django test-django6 test-django-all bench wheel clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build:  ## install what is missing, compile the core, the shell and the extension
 	@$(PYTHON3) tools/bootstrap.py
@@ -46,11 +48,22 @@ test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 test-backend: build  ## the Django backend's own tests
 	@$(PY) tools/run_tests.py backend
 
+test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
+	@$(PY) tools/run_tests.py plans
+
 test-docs: build  ## the dumps in docs/ are what sqm prints today
 	@$(PY) tools/run_tests.py docs
 
 test-django: build  ## Django's own suite, compared with SQLite; APPS="basic admin_views" for some apps
 	@$(PY) tests/django_suite/run.py --against-sqlite --out .cache/django-suite.json $(APPS)
+
+test-django6: build  ## the same on the newest Django 6 and Python 3.12 or newer (PYTHON6=/path names one)
+	@$(PYTHON3) tools/bootstrap.py django6 $(PYTHON6)
+	@$(PY) tests/django_suite/all.py --django 6 $(or $(APPS),$(shell grep -v '^#' tests/django_suite/apps.txt))
+
+test-django-all: build  ## every app of Django's suite beside SQLite's counts; DJANGO=6 on Django 6, RESUME=1 goes on where it stopped
+	@if [ "$(DJANGO)" = 6 ]; then $(PYTHON3) tools/bootstrap.py django6 $(PYTHON6); fi
+	@$(PY) tests/django_suite/all.py --django $(DJANGO) $(if $(RESUME),--resume) $(APPS)
 
 bench: build  ## the benchmarks of bench/
 	@$(PY) bench/run.py

@@ -119,7 +119,7 @@ static bool same_select(const AstSelect *a, const AstSelect *b) {
 bool ast_equal(const AstExpr *a, const AstExpr *b) {
     if (!a || !b) return a == b;
     if (a->tag != b->tag || a->op != b->op || a->parameter != b->parameter || a->negated != b->negated || a->distinct != b->distinct || a->star != b->star || a->like != b->like ||
-        a->is != b->is || a->within_group != b->within_group || a->arms.n != b->arms.n)
+        a->is != b->is || a->on_empty != b->on_empty || a->on_error != b->on_error || a->within_group != b->within_group || a->arms.n != b->arms.n)
         return false;
     if (!str_eq(a->name, b->name) || !str_eq(a->qualifier, b->qualifier)) return false;
     if (a->tag == AST_LITERAL) return same_value(&a->literal, &b->literal);
@@ -304,6 +304,39 @@ static bool is_word_function(Str name) {
     return false;
 }
 
+static void put_type(Text *out, const AstType *t) {
+    static const char zone[] = " with time zone";
+    Str name = t->name;
+    bool zoned = name.n >= sizeof zone && memcmp(name.p + name.n - (sizeof zone - 1), zone, sizeof zone - 1) == 0;
+    if (zoned) name.n -= (uint32_t)sizeof zone - 1;
+    if (str_is(name, "double precision") || (is_plain(name, true) && !is_keyword(name, true)) || str_is(name, "interval") || str_is(name, "time")) put(out, name);
+    else put_quoted(out, name, '"');
+    if (t->n_modifiers == 1) text_addf(out, "(%d)", t->modifiers[0]);
+    if (t->n_modifiers == 2) text_addf(out, "(%d, %d)", t->modifiers[0], t->modifiers[1]);
+    if (zoned) text_adds(out, zone);
+    if (t->is_array) text_adds(out, "[]");
+}
+
+static bool has_json_clauses(const AstExpr *e) { return e->type || e->on_empty != JSON_ON_NONE || e->on_error != JSON_ON_NONE; }
+
+static void put_json_on(Text *out, JsonOn on, const AstExpr *value, const char *what) {
+    if (on == JSON_ON_NONE) return;
+    text_adds(out, on == JSON_ON_NULL ? " NULL" : on == JSON_ON_ERROR ? " ERROR" : " DEFAULT ");
+    if (on == JSON_ON_DEFAULT) put_operand(out, value);
+    text_addf(out, " ON %s", what);
+}
+
+/* What follows the path: RETURNING type and the two ON clauses. */
+static void put_json_clauses(Text *out, const AstExpr *e) {
+    int at = e->args.n - (e->on_empty == JSON_ON_DEFAULT) - (e->on_error == JSON_ON_DEFAULT);
+    if (e->type) {
+        text_adds(out, " RETURNING ");
+        put_type(out, e->type);
+    }
+    put_json_on(out, e->on_empty, at < e->args.n ? e->args.at[at] : NULL, "EMPTY");
+    put_json_on(out, e->on_error, e->args.at[e->args.n - 1], "ERROR");
+}
+
 static void put_function(Text *out, const AstExpr *e) {
     if (is_word_function(e->name) && e->args.n == 0 && !e->star && !e->over && !e->filter) {
         put(out, e->name);
@@ -312,7 +345,12 @@ static void put_function(Text *out, const AstExpr *e) {
     if (is_plain(e->name, true) && !is_keyword(e->name, false)) put(out, e->name);
     else put_quoted(out, e->name, '"');
     text_adds(out, e->star ? "(*" : e->distinct ? "(DISTINCT " : "(");
-    put_list(out, &e->args, 0);
+    if (has_json_clauses(e)) {
+        AstExprs plain = e->args;
+        plain.n -= (e->on_empty == JSON_ON_DEFAULT) + (e->on_error == JSON_ON_DEFAULT);
+        put_list(out, &plain, 0);
+        put_json_clauses(out, e);
+    } else put_list(out, &e->args, 0);
     if (e->order.n && !e->within_group) {
         text_adds(out, " ");
         put_orders(out, &e->order);
@@ -332,19 +370,6 @@ static void put_function(Text *out, const AstExpr *e) {
     text_adds(out, " OVER ");
     if (e->over->name.n) put_name(out, e->over->name);
     else put_window(out, e->over);
-}
-
-static void put_type(Text *out, const AstType *t) {
-    static const char zone[] = " with time zone";
-    Str name = t->name;
-    bool zoned = name.n >= sizeof zone && memcmp(name.p + name.n - (sizeof zone - 1), zone, sizeof zone - 1) == 0;
-    if (zoned) name.n -= (uint32_t)sizeof zone - 1;
-    if (str_is(name, "double precision") || (is_plain(name, true) && !is_keyword(name, true)) || str_is(name, "interval") || str_is(name, "time")) put(out, name);
-    else put_quoted(out, name, '"');
-    if (t->n_modifiers == 1) text_addf(out, "(%d)", t->modifiers[0]);
-    if (t->n_modifiers == 2) text_addf(out, "(%d, %d)", t->modifiers[0], t->modifiers[1]);
-    if (zoned) text_adds(out, zone);
-    if (t->is_array) text_adds(out, "[]");
 }
 
 /* a <between> b <between> c */
@@ -757,6 +782,9 @@ static void dump_expr(Dump *d, const AstExpr *e) {
     word(d, e->tag == AST_QUANTIFIED ? "all" : e->tag == AST_BETWEEN ? "symmetric" : "distinct", e->distinct);
     word(d, "*", e->star);
     word(d, "within_group", e->within_group);
+    static const char *const on_words[] = {[JSON_ON_NONE] = "", [JSON_ON_NULL] = "null", [JSON_ON_ERROR] = "error", [JSON_ON_DEFAULT] = "default"};
+    if (e->on_empty != JSON_ON_NONE) text_addf(d->out, " on_empty:%s", on_words[e->on_empty]);
+    if (e->on_error != JSON_ON_NONE) text_addf(d->out, " on_error:%s", on_words[e->on_error]);
     if (e->type) {
         text_adds(d->out, " ");
         put_type(d->out, e->type);

@@ -66,6 +66,9 @@ typedef struct AstType {
     Pos pos;
 } AstType;
 
+/* What JSON_VALUE gives when nothing is there (ON EMPTY), or what is there isn't of its type (ON ERROR). NONE: nothing was written, which means NULL. */
+typedef enum JsonOn { JSON_ON_NONE, JSON_ON_NULL, JSON_ON_ERROR, JSON_ON_DEFAULT } JsonOn;
+
 /* One node type for all expressions; which fields are set is told beside each tag in nodes.def. */
 struct AstExpr {
     AstExprTag tag;
@@ -89,6 +92,7 @@ struct AstExpr {
     bool within_group;
     AstExpr *filter;
     AstWindow *over;
+    JsonOn on_empty, on_error;   /* JSON_VALUE(...): type is RETURNING's; a DEFAULT is one more argument, that of EMPTY first */
     bool parenthesised;     /* written in parentheses: (a).b is a field of column a */
     int height;             /* of the tree below and with this node; parse.c keeps it under MAX_DEPTH */
 };

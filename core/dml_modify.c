@@ -89,7 +89,7 @@ static bool run_command(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
 typedef struct Modify {
     Dml *d;
     const ModifyQuery *m;
-    Rows rows;                  /* [new values][_id][row, with whole_rows] */
+    Rows rows;                  /* [new values][_id][row, with whole_rows][columns of FROM, for RETURNING] */
     Hash ids;
     Hash documents;             /* [_id][document]: rows whose _id changes */
     Rows document_rows;
@@ -104,7 +104,7 @@ static bool read_rows(Modify *o) {
     Dml *d = o->d;
     Exec *x = d->x;
     const ModifyQuery *m = o->m;
-    int n_set = m->set.n, n_columns = m->whole_rows ? m->table->columns.n : 0, r = 0;
+    int n_set = m->set.n, n_columns = (m->whole_rows ? m->table->columns.n : 0) + m->from_slots.n, r = 0;
     bool ok = true;
     QueryRun *run = exec_query_open(x, x->plan->query, NULL);
     const Value *frame = exec_query_eval(run)->frame;
@@ -125,6 +125,12 @@ static bool read_rows(Modify *o) {
     }
     exec_query_close(run);
     return ok && r == 0;
+}
+
+/* RETURNING of a row whose columns stand at `whole`. */
+static bool return_row(Modify *o, const Value *whole) {
+    for (int i = 0; i < o->m->from_slots.n; i++) o->d->ev.frame[o->m->from_slots.at[i]] = whole[o->m->table->columns.n + i];
+    return dml_return(o->d, whole);
 }
 
 /* The whole documents of the rows that get a new _id, with the fields that no column stands for. */
@@ -197,7 +203,7 @@ static bool change_rows(Modify *o) {
         if (!dml_derive(d, whole, &o->m->generated, &o->m->checks)) return false;
         for (int k = n_set; k < n_set + o->m->generated.n; k++) o->values[k] = whole[o->columns[k]];
         dml_note(d, &o->m->foreign, whole, false);
-        if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !dml_return(d, whole)) return false;
+        if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !return_row(o, whole)) return false;
     }
     return changes_send(&o->changes, &d->affected);
 }
@@ -213,7 +219,7 @@ static bool delete_rows(Modify *o) {
             ids[n++] = &o->rows.at[i][0];
             arena_clear(&d->scratch);
             dml_note(d, &o->m->referring, &o->rows.at[i][1], true);
-            ok = dml_return(d, &o->rows.at[i][1]);
+            ok = return_row(o, &o->rows.at[i][1]);
         }
         bson_reinit(item);
         ok = ok && dml_append_ids(d, item, "q", ids, n) && bson_append_int32(item, "limit", -1, 0) && writes_add(&o->deletes, item);

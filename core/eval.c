@@ -48,7 +48,7 @@ static Value compare_rows(Operator op, const Value *a, const Value *b) {
         Value r;
         bool incomparable = x->type == SQM_NULL || y->type == SQM_NULL;
         int c = 0;
-        if (!incomparable && x->type == SQM_TUPLE && y->type == SQM_TUPLE) {
+        if (!incomparable && (value_is_row(x) || value_is_row(y)) && x->type == y->type) {
             r = compare_rows(OP_EQ, x, y);
             incomparable = r.type == SQM_NULL;
             if (!incomparable && !r.u.b) return equality ? sqm_bool(op == OP_NE) : compare_rows(op, x, y);
@@ -66,7 +66,7 @@ bool eval_compare(Eval *ev, Operator op, const Value *a, const Value *b, Value *
     (void)ev;
     if (a->type == SQM_NULL || b->type == SQM_NULL) *out = sqm_null();
     else if (a->type == SQM_INT && b->type == SQM_INT) *out = sqm_bool(decide(op, a->u.i < b->u.i ? -1 : a->u.i > b->u.i));
-    else if (a->type == SQM_TUPLE && b->type == SQM_TUPLE) *out = compare_rows(op, a, b);
+    else if (a->type == SQM_TUPLE && b->type == SQM_TUPLE && (value_is_row(a) || value_is_row(b))) *out = compare_rows(op, a, b);
     else {
         bool unknown = false;
         int c = value_compare(a, b, &unknown);
@@ -267,7 +267,7 @@ static bool eval_tuple(Eval *ev, const Expr *e, Value *out) {
     Value *items = NEW_ARRAY(ev->arena, Value, e->args.n ? e->args.n : 1);
     for (int i = 0; i < e->args.n; i++)
         if (!eval(ev, e->args.at[i], &items[i])) return false;
-    *out = (Value){.type = SQM_TUPLE, .len = (uint32_t)e->args.n, .u.tuple = items};
+    *out = (Value){.type = SQM_TUPLE, .flags = e->tag == EXPR_ROW ? VALUE_ROW : 0, .len = (uint32_t)e->args.n, .u.tuple = items};
     return true;
 }
 

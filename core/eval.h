@@ -11,6 +11,7 @@ typedef struct Eval {
     int n_params;
     Arena *arena;                   /* scratch of whoever evaluates: lives until that operator's next row */
     int64_t now;                    /* transaction start, microseconds */
+    int64_t statement_now;          /* statement start; 0: as `now` */
     sqm_error_t *error;
     /* Set by the executor: runs a sublink for the present frame. NULL when there is no executor (offline folding). */
     bool (*sublink)(struct Eval *ev, const Expr *e, Value *out);

@@ -39,13 +39,10 @@ enum { DEFAULT_WORK_MEM = 256 << 20 };
 void exec_init(Exec *x, Server *server, const StatementPlan *plan, const Value *params, int n_params, size_t memory_limit, sqm_error_t *error) {
     *x = (Exec){.server = server, .plan = plan, .params = params, .n_params = n_params, .error = error};
     x->memory_limit = memory_limit ? memory_limit : DEFAULT_WORK_MEM;
-    if (server) {
-        x->now = server_now(server);
-    } else {
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        x->now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-    }
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    x->statement_now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    x->now = server && server_in_transaction(server) ? server_now(server) : x->statement_now;
 }
 
 void exec_clear(Exec *x) {
@@ -76,7 +73,7 @@ void exec_forget(Exec *x) {
 }
 
 void exec_eval_init(Exec *x, Eval *ev, Value *frame, Eval *outer, Arena *arena) {
-    *ev = (Eval){.frame = frame, .outer = outer, .params = x->params, .n_params = x->n_params, .arena = arena, .now = x->now, .error = x->error,
+    *ev = (Eval){.frame = frame, .outer = outer, .params = x->params, .n_params = x->n_params, .arena = arena, .now = x->now, .statement_now = x->statement_now, .error = x->error,
                  .sublink = run_sublink, .sublink_values = sublink_values, .sequence = sequence, .exec = x};
 }
 
@@ -105,16 +102,19 @@ static int64_t clock_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+int64_t exec_round_trips(const Exec *x) { return x->server ? server_round_trips(x->server) - (x->stats ? x->stats->probe_trips : 0) : 0; }
+
 int node_next_timed(Node *n) {
     PlanStats *stats = n->stats;
-    int64_t began = clock_ns(), trips = n->x->server ? server_round_trips(n->x->server) : 0;
+    const ExecStats *all = n->x->stats;
+    int64_t began = clock_ns() - all->probe_nanoseconds, trips = exec_round_trips(n->x);
     if (!n->begun) stats->loops++;
     n->begun = true;
     n->stats = NULL;
     int r = node_next(n);
     n->stats = stats;
-    stats->nanoseconds += clock_ns() - began;
-    if (n->x->server) stats->commands += server_round_trips(n->x->server) - trips;
+    stats->nanoseconds += clock_ns() - all->probe_nanoseconds - began;
+    stats->commands += exec_round_trips(n->x) - trips;
     stats->rows += r > 0;
     return r;
 }
@@ -129,6 +129,7 @@ void *node_init(QueryRun *run, const Plan *plan, size_t size, const NodeOps *ops
         if (!n->stats) {
             n->stats = NEW(&run->x->arena, PlanStats);
             n->stats->plan = plan;
+            n->stats->documents = n->stats->keys = -1;
             vec_push(&run->x->arena, &run->x->stats->at, n->stats);
         }
     }
@@ -620,7 +621,7 @@ static Value row_value(QueryRun *run, Arena *a) {
     if (output->n == 1) return run->ev.frame[output->at[0]];
     Value *items = NEW_ARRAY(a, Value, output->n);
     for (int i = 0; i < output->n; i++) items[i] = run->ev.frame[output->at[i]];
-    return (Value){.type = SQM_TUPLE, .len = (uint32_t)output->n, .u.tuple = items};
+    return (Value){.type = SQM_TUPLE, .flags = VALUE_ROW, .len = (uint32_t)output->n, .u.tuple = items};
 }
 
 /* One step of ANY/ALL: *decided when no further row can change the answer. */
@@ -718,7 +719,7 @@ static bool sublink_values(Eval *ev, const Expr *e, const Value **values, int *n
 static bool scan_set(Eval *ev, const Expr *e, const Value *operand, Value *const *rows, int n, int width, Value *out) {
     bool decided = false;
     for (int i = 0; i < n && !decided; i++) {
-        Value item = width == 1 ? rows[i][0] : (Value){.type = SQM_TUPLE, .len = (uint32_t)width, .u.tuple = rows[i]};
+        Value item = width == 1 ? rows[i][0] : (Value){.type = SQM_TUPLE, .flags = VALUE_ROW, .len = (uint32_t)width, .u.tuple = rows[i]};
         if (!quantify(ev, e, operand, &item, out, &decided)) return false;
     }
     return true;

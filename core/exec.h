@@ -9,8 +9,15 @@
 typedef struct QueryRun QueryRun;
 
 /* What one operator did (EXPLAIN ANALYZE); operators below included, as in PostgreSQL. */
-typedef struct PlanStats { const Plan *plan; int64_t loops, rows, commands, nanoseconds; } PlanStats;
-typedef struct ExecStats { VEC(PlanStats *) at; } ExecStats;
+typedef struct PlanStats {
+    const Plan *plan;
+    int64_t loops, rows, commands, nanoseconds;
+    /* SCAN: its own commands (without getMore), and what the server says of them (probe.c) */
+    int64_t sent, documents, keys;      /* documents, keys: -1 nothing was asked */
+    bool unknown;                       /* the server wouldn't explain one of them */
+    char access[256];                   /* "IXSCAN book_author_id, COLLSCAN": each way once */
+} PlanStats;
+typedef struct ExecStats { VEC(PlanStats *) at; int64_t probe_trips, probe_nanoseconds; } ExecStats;
 
 typedef struct Exec {
     Server *server;             /* NULL: offline */
@@ -22,7 +29,7 @@ typedef struct Exec {
     const Value *params;
     int n_params;
     Arena arena;                /* lives as long as the execution */
-    int64_t now;
+    int64_t now, statement_now;
     size_t memory, memory_limit;/* bytes held by blocking operators */
     sqm_error_t *error;
     struct SublinkState *sublinks;  /* by EXPR_SUBLINK number */
@@ -34,6 +41,7 @@ typedef struct Exec {
 void exec_init(Exec *x, Server *server, const StatementPlan *plan, const Value *params, int n_params, size_t memory_limit, sqm_error_t *error);
 void exec_clear(Exec *x);       /* closes cursors, frees memory; charged memory is back to 0 */
 void exec_enable_stats(Exec *x);                    /* before the first exec_query_open */
+int64_t exec_round_trips(const Exec *x);            /* the connection's, without those that only measured */
 const PlanStats *exec_stats(const Exec *x, const Plan *plan);   /* NULL: the operator never ran */
 /* An evaluation context that isn't a block's (RETURNING, CHECK, generated columns): sublinks work in it. */
 void exec_eval_init(Exec *x, Eval *ev, Value *frame, Eval *outer, Arena *arena);

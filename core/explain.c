@@ -10,7 +10,7 @@ static void indent(Text *out, int depth) {
     for (int i = 0; i < depth; i++) text_adds(out, "  ");
 }
 
-static const char *join_name(JoinKind k) {
+const char *explain_join_kind(JoinKind k) {
     switch (k) {
     case JOIN_INNER: return "INNER";
     case JOIN_LEFT: return "LEFT";
@@ -23,7 +23,7 @@ static const char *join_name(JoinKind k) {
     return "";
 }
 
-static const char *method_name(const Plan *p) {
+const char *explain_join_method(const Plan *p) {
     switch (p->method) {
     case METHOD_HASH: return "hash";
     case METHOD_KEY: return "key";
@@ -55,7 +55,7 @@ static void counts(Text *out, const Plan *p) {
     if (p->with_ties) text_adds(out, " with ties");
 }
 
-static bool scan_command(const Query *q, const Plan *p, Eval *show, bson_t *command, bool *never) {
+bool explain_scan_command(const Query *q, const Plan *p, Eval *show, bson_t *command, bool *never) {
     Emit em = {.ev = show, .rel = p->rel, .arena = show->arena, .show = true};
     return mql_scan(&em, q, p, NULL, command, never);
 }
@@ -73,12 +73,10 @@ static void statistics(Text *out, const Plan *p, const Exec *x) {
     const PlanStats *s = exec_stats(x, p);
     if (!s) { text_adds(out, " (never executed)"); return; }
     text_addf(out, " (actual rows=%lld loops=%lld commands=%lld time=%.3f ms)", (long long)s->rows, (long long)s->loops, (long long)s->commands, (double)s->nanoseconds / 1e6);
+    if (s->documents >= 0) text_addf(out, " (server: documents=%lld keys=%lld%s by %s)", (long long)s->documents, (long long)s->keys, s->unknown ? " at least" : "", s->access);
 }
 
-static void explain_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *show, const Exec *x, int depth) {
-    const Query *q = qp->query;
-    indent(out, depth);
-    text_adds(out, plan_name(p->tag));
+void explain_detail(Text *out, const Query *q, const Plan *p) {
     switch (p->tag) {
     case PLAN_SCAN:
         text_addf(out, " " STR_FMT, STR_ARG(p->rel->table->name));
@@ -93,7 +91,7 @@ static void explain_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *sh
     case PLAN_VALUES: text_addf(out, " %d rows", p->rel->values.n); break;
     case PLAN_FILTER: text_adds(out, " "); exprs(out, &p->conditions, " AND "); break;
     case PLAN_JOIN:
-        text_addf(out, " %s by %s", join_name(p->kind), method_name(p));
+        text_addf(out, " %s by %s", explain_join_kind(p->kind), explain_join_method(p));
         for (int k = 0; k < p->left_keys.n; k++) {
             text_adds(out, k ? ", " : " ");
             expr_dump(out, p->left_keys.at[k]);
@@ -113,6 +111,13 @@ static void explain_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *sh
     case PLAN_RESULT: if (p->never) text_adds(out, " no rows: the condition is never true"); break;
     case PLAN_PROJECT: case PLAN_DISTINCT: case PLAN_LOCK: break;
     }
+}
+
+static void explain_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *show, const Exec *x, int depth) {
+    const Query *q = qp->query;
+    indent(out, depth);
+    text_adds(out, plan_name(p->tag));
+    explain_detail(out, q, p);
     statistics(out, p, x);
     text_adds(out, "\n");
     if (p->tag == PLAN_SCAN && show) {
@@ -120,7 +125,7 @@ static void explain_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *sh
         bool never = false;
         indent(out, depth + 1);
         text_adds(out, "MongoDB: ");
-        if (!scan_command(q, p, show, &command, &never)) text_addf(out, "%s", show->error ? show->error->message : "error");
+        if (!explain_scan_command(q, p, show, &command, &never)) text_addf(out, "%s", show->error ? show->error->message : "error");
         else if (never) text_adds(out, "nothing to ask, no row can match");
         else json_line(out, &command);
         text_adds(out, "\n");
@@ -138,7 +143,7 @@ static void explain_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *sh
 static void explain_query(Text *out, const QueryPlan *qp, Eval *show, const Exec *x, int depth) { explain_node(out, qp, qp->root, show, x, depth); }
 
 /* UPDATE and DELETE done by one command. */
-static bool modify_command(const StatementPlan *p, Eval *show, bson_t *command, bool *never) {
+bool explain_modify_command(const StatementPlan *p, Eval *show, bson_t *command, bool *never) {
     const Resolved *r = p->resolved;
     Emit em = {.ev = show, .rel = r->modify->rows->rels.at[0], .arena = show->arena, .show = true};
     bool update = r->modify->set.n > 0;
@@ -161,7 +166,7 @@ void explain_plan(Text *out, const StatementPlan *p, Eval *show, const Exec *x) 
             bson_t command = BSON_INITIALIZER;
             bool never = false;
             text_adds(out, "  MongoDB: ");
-            if (!modify_command(p, show, &command, &never)) text_addf(out, "%s", show->error ? show->error->message : "error");
+            if (!explain_modify_command(p, show, &command, &never)) text_addf(out, "%s", show->error ? show->error->message : "error");
             else json_line(out, &command);
             text_adds(out, "\n");
             bson_destroy(&command);
@@ -192,7 +197,7 @@ static bool mql_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *show) 
     if (!p) return true;
     if (p->tag == PLAN_SCAN) {
         bson_t command = BSON_INITIALIZER;
-        bool never = false, ok = scan_command(qp->query, p, show, &command, &never);
+        bool never = false, ok = explain_scan_command(qp->query, p, show, &command, &never);
         if (ok && !never) {
             json_line(out, &command);
             text_adds(out, "\n");
@@ -218,7 +223,7 @@ bool explain_mql(Text *out, const StatementPlan *p, Eval *show) {
     if (r->modify) {
         if (p->modify->method == MODIFY_COMMAND) {
             bson_t command = BSON_INITIALIZER;
-            bool never = false, ok = modify_command(p, show, &command, &never);
+            bool never = false, ok = explain_modify_command(p, show, &command, &never);
             if (ok) { json_line(out, &command); text_adds(out, "\n"); }
             bson_destroy(&command);
             return ok;

@@ -107,6 +107,7 @@ SCALAR(sql_now) {
     int64_t usec;
     return present(ev, args, n, &usec) && give(out, SQM_TIMESTAMP, usec);
 }
+SCALAR(sql_statement_timestamp) { return give(out, SQM_TIMESTAMP, ev->statement_now ? ev->statement_now : ev->now); }
 SCALAR(sql_current_date) { return give(out, SQM_DATE, timestamp_day(ev->now)); }
 SCALAR(sql_current_time) {
     int64_t usec;

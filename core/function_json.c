@@ -4,7 +4,10 @@
  * -> is a key when it is text and an index when it is a number; a path is an array of text or its literal '{a,0}'.
  *     '{"a": [1, 2]}' -> 'a' ->> 1 = '2'        '[1]' @> '1'        jsonb_build_object('a', 1)        '{"a": 1}' - 'a' = {}
  * Untyped text where JSON is wanted is parsed. Functions that return rows (jsonb_each ...) belong in FROM. */
+#include <math.h>
+
 #include "datetime.h"
+#include "decimal.h"
 #include "json.h"
 #include "scalar.h"
 
@@ -82,6 +85,85 @@ static bool extract(Eval *ev, const Value *args, int n, bool text, Value *out) {
 }
 SCALAR(sql_json_extract_path) { return extract(ev, args, n, false, out); }
 SCALAR(sql_json_extract_path_text) { return extract(ev, args, n, true, out); }
+
+/* ---- JSON_VALUE and its kin: the steps are constants, see resolve_json.c ---- */
+
+/* Follows the steps, args[1] .. args[n_steps]. Only arrays have indexes and only objects have names. */
+static bool walk_steps(Eval *ev, const Value *args, int n_steps, Value *item) {
+    *item = args[0].type == SQM_TUPLE ? value_to_json(ev->arena, &args[0]) : args[0];
+    for (int i = 1; i <= n_steps; i++) {
+        Value at = *item;
+        if (!json_is(&at)) return false;
+        if (!(args[i].type == SQM_INT ? json_get_index(&at, args[i].u.i, item) : json_get(&at, (Str){args[i].u.text, args[i].len}, item))) return false;
+    }
+    return true;
+}
+
+static bool is_nothing(const Value *v) {
+    return v->type == SQM_NULL || (json_is(v) && (v->bson_type == BSON_TYPE_NULL || v->bson_type == BSON_TYPE_UNDEFINED));
+}
+
+static bool whole_number(const Value *v, int64_t *out) {
+    if (v->type == SQM_DOUBLE) {
+        if (!(v->u.d == trunc(v->u.d) && fabs(v->u.d) < 0x1p63)) return false;
+        *out = (int64_t)v->u.d;
+        return true;
+    }
+    return v->type == SQM_DECIMAL && decimal_is_int(v->u.decimal, out);
+}
+
+bool json_value_as(Value item, Type type, Value *out) {
+    *out = sqm_null();
+    if (type.tag == TYPE_JSON) return *out = as_json(item), true;
+    if (type.tag == TYPE_DOCUMENT || type.tag == TYPE_ARRAY) {
+        item.type = json_is(&item) ? SQM_BSON : item.type;
+        bool fits = type.tag == TYPE_ARRAY ? array_is(&item) : json_is_object(&item);
+        if (fits) *out = item;
+        return fits;
+    }
+    /* A date that has a time of day isn't cut to the day: the server would find it neither. */
+    Value v = json_is(&item) ? value_from_raw(item.bson_type, item.u.bytes, item.len, type.tag == TYPE_DATE || type.tag == TYPE_TIME ? TYPE(TIMESTAMP) : type) : item;
+    if (v.type == SQM_TIMESTAMP && type.tag == TYPE_DATE && v.u.i % USEC_DAY == 0) v = (Value){.type = SQM_DATE, .u.i = v.u.i / USEC_DAY};
+    if (v.type == SQM_TIMESTAMP && type.tag == TYPE_TIME) {
+        int64_t since = v.u.i - TIME_EPOCH_DAY * USEC_DAY;
+        if (since < 0 || since >= USEC_DAY) return false;
+        v = (Value){.type = SQM_TIME, .u.i = since};
+    }
+    if (type.tag != TYPE_UNKNOWN && !value_fits(type, &v)) return false;
+    int64_t whole;
+    if (type_is_integer(type) && whole_number(&v, &whole)) v = sqm_int(whole);
+    *out = v;
+    return true;
+}
+
+/* `on` says what an empty or failed path gives; the DEFAULTs are the last arguments. */
+static bool otherwise(Eval *ev, JsonOn on, const Value *fallback, const char *what, Value *out) {
+    *out = on == JSON_ON_DEFAULT ? *fallback : sqm_null();
+    return on != JSON_ON_ERROR || scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "%s", what);
+}
+
+static bool value_at(Eval *ev, const Expr *e, const Value *args, int n, bool as_text, bool keep_null, Value *out) {
+    int defaults = (e->on_empty == JSON_ON_DEFAULT) + (e->on_error == JSON_ON_DEFAULT);
+    Value item;
+    if (args[0].type == SQM_NULL) return *out = sqm_null(), true;
+    if (!walk_steps(ev, args, n - 1 - defaults, &item)) return otherwise(ev, e->on_empty, &args[n - defaults], "no value at the path", out);
+    if (is_nothing(&item)) return *out = keep_null && json_is(&item) ? json_null() : sqm_null(), true;
+    if (as_text) {
+        *out = json_is(&item) ? json_as_text(ev->arena, &item) : scalar_from_text(scalar_text(ev, &item));
+        if (!json_is_object(&item) && !array_is(&item)) return true;
+    } else if (json_value_as(item, e->type, out)) return true;
+    return otherwise(ev, e->on_error, &args[n - 1], as_text ? "the value at the path is no scalar" : "the value at the path is of another type", out);
+}
+
+SCALAR(sql_json_value) { return value_at(ev, e, args, n, false, false, out); }
+SCALAR(sql_json_value_text) { return value_at(ev, e, args, n, true, false, out); }
+SCALAR(sql_json_query) { return value_at(ev, e, args, n, false, true, out); }
+
+SCALAR(sql_json_exists) {
+    Value item;
+    if (args[0].type == SQM_NULL) return *out = sqm_null(), true;
+    return *out = sqm_bool(walk_steps(ev, args, n - 1, &item)), true;
+}
 
 /* ---- questions ---- */
 

@@ -6,9 +6,11 @@
  * Results longer than scalar_room() allows are refused. Regular expressions are in function_regex.c, to_char() in function_format.c. */
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unicode/ucasemap.h>
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
@@ -685,7 +687,41 @@ SCALAR(sql_gen_random_uuid) {
     return true;
 }
 
+/* Milliseconds since 1970, the fraction of the millisecond in the 12 bits after the version, and random: what is generated later in a process sorts later.
+ * With an interval the time is shifted by it. */
+SCALAR(sql_uuidv7) {
+    static _Atomic int64_t latest;
+    enum { STEP = 1000000 / 4096 + 1 };         /* nanoseconds that change the fraction */
+    struct timespec t;
+    uint8_t *id = arena_alloc(ev->arena, 16);
+    if (n > 0 && args[0].type != SQM_INTERVAL) return scalar_fail(ev, SQM_ERROR_UNDEFINED_FUNCTION, "function uuidv7(%s) does not exist", value_type_name(&args[0]));
+    clock_gettime(CLOCK_REALTIME, &t);
+    int64_t before = atomic_load(&latest), now;
+    do {
+        now = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+        if (now < before + STEP) now = before + STEP;
+    } while (!atomic_compare_exchange_weak(&latest, &before, now));
+    int64_t usec = now / 1000;
+    if (n > 0 && __builtin_add_overflow(usec, args[0].u.i, &usec)) return scalar_fail(ev, SQM_ERROR_INVALID_DATETIME, "interval out of range");
+    int64_t ms = usec / 1000, fraction = (usec % 1000 * 1000 + now % 1000) * 4096 / 1000000;
+    if (usec < 0 || ms >= (int64_t)1 << 48) return scalar_fail(ev, SQM_ERROR_INVALID_DATETIME, "a UUID of version 7 can't hold this time");
+    if (getentropy(id, 16) != 0) return scalar_fail(ev, SQM_ERROR_INTERNAL, "no random numbers from the system");
+    for (int i = 0; i < 6; i++) id[i] = (uint8_t)(ms >> (40 - 8 * i));
+    id[6] = (uint8_t)(0x70 | fraction >> 8);
+    id[7] = (uint8_t)fraction;
+    id[8] = (uint8_t)((id[8] & 0x3F) | 0x80);
+    *out = (Value){.type = SQM_UUID, .len = 16, .u.bytes = id};
+    return true;
+}
+
 SCALAR(sql_version) { return give(out, STR("djongo " SQM_VERSION)); }
+
+/* grouping(mask, key, key ...), as resolve_group.c writes it. */
+SCALAR(sql_grouping) {
+    int64_t bits = 0;
+    for (int i = 1; i < n; i++) bits = bits << 1 | (args[0].u.i >> args[i].u.i & 1);
+    return *out = sqm_int(bits), true;
+}
 
 SCALAR(sql_pg_typeof) {
     char *name = arena_alloc(ev->arena, 64);

@@ -557,6 +557,15 @@ func(A) ::= ID(N) LP ALL exprs(L) order_opt(O) RP. { A = parse_function(p, N, &L
 func(A) ::= ID(N) LP DISTINCT exprs(L) order_opt(O) RP. { A = parse_function(p, N, &L); A->distinct = true; A->order = O; }
 func(A) ::= ID(N) LP STAR RP. { A = parse_function(p, N, &NO_EXPRS); A->star = true; }
 
+/* JSON_VALUE(document, '$.path' RETURNING type NULL ON EMPTY ...): the clauses are collected in a node of their own. */
+primary(A) ::= ID(N) LP exprs(L) json_clauses(J) RP. { A = parse_json_call(p, N, &L, J); }
+json_clauses(A) ::= RETURNING(T) type(Y). { A = parse_node(p, AST_FUNCTION, T.at); A->type = Y; }
+json_clauses(A) ::= json_on(A).
+json_clauses(A) ::= json_clauses(B) json_on(C). { A = parse_json_on_both(p, B, C); }
+json_on(A) ::= NULL(T) ON ID(W). { A = parse_json_on(p, T.at, JSON_ON_NULL, NULL, W); }
+json_on(A) ::= DEFAULT(T) expr(E) ON ID(W). { A = parse_json_on(p, T.at, JSON_ON_DEFAULT, E, W); }
+json_on(A) ::= ID(T) ON ID(W). { A = parse_json_on(p, T.at, parse_json_word(p, T), NULL, W); }
+
 /* ---- types ---- */
 
 %type type {AstType *}

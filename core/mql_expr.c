@@ -243,7 +243,7 @@ static bool express_polarity(Emit *em, const Expr *e, bool want, bson_t *out, co
         bson_append_array_begin(&child, "$and", -1, &list);
         int n = 0;
         for (int i = 0; i < 2 && ok; i++)
-            if (e->args.at[i]->nullable || e->args.at[i]->tag == EXPR_VAR) {
+            if (e->args.at[i]->nullable || e->args.at[i]->tag == EXPR_VAR || (e->args.at[i]->tag != EXPR_CONST && expr_is_constant(e->args.at[i]))) {
                 snprintf(at, sizeof at, "%d", n++);
                 ok = known(em, e->args.at[i], &list, at);
             }

@@ -142,23 +142,6 @@ static void end_list(Filter *f, bson_t *item, bson_t *list) {
 
 /* ---- comparisons with a constant ---- */
 
-static bool value_fits(Type column, const Value *v) {
-    switch ((sqm_type_t)v->type) {
-    case SQM_NULL: return true;
-    case SQM_BOOL: return column.tag == TYPE_BOOL;
-    case SQM_INT: case SQM_DOUBLE: case SQM_DECIMAL: return type_is_numeric(column);
-    case SQM_TEXT: return type_is_text(column);
-    case SQM_BYTES: return column.tag == TYPE_BYTEA;
-    case SQM_DATE: case SQM_TIMESTAMP: return type_is_datetime(column) && column.tag != TYPE_TIME;
-    case SQM_TIME: return column.tag == TYPE_TIME;
-    case SQM_INTERVAL: return column.tag == TYPE_INTERVAL;
-    case SQM_UUID: return column.tag == TYPE_UUID;
-    case SQM_OBJECTID: return column.tag == TYPE_OBJECTID;
-    case SQM_JSON: case SQM_BSON: case SQM_TUPLE: return false;
-    }
-    return false;
-}
-
 static bool below_millisecond(const Value *v) { return (v->type == SQM_TIMESTAMP || v->type == SQM_TIME) && v->u.i % 1000 != 0; }
 
 static void floor_millisecond(Value *v) {

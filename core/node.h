@@ -96,6 +96,9 @@ bool setop_value(Eval *ev, const Query *whole, const Query *side, int i, Value *
 /* METHOD_KEY: which rows the next (re)scan fetches. `keys` must live until then; NULL: all. */
 void scan_set_keys(Node *scan, const KeyFilter *keys);
 
+/* EXPLAIN ANALYZE: what this command of a scan cost the server (probe.c). */
+void probe_command(Exec *x, PlanStats *s, const bson_t *command);
+
 /* ---- memory (rows.c) ---- */
 
 /* `held` bytes become `now`; past the limit: OUT_OF_MEMORY and false. */

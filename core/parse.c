@@ -235,6 +235,43 @@ AstExpr *parse_function(Parse *p, Token name, const AstExprs *args) {
     return e;
 }
 
+/* The clauses of JSON_VALUE: on_empty with its DEFAULT in `filter`, on_error with its DEFAULT in `otherwise`, until parse_json_call makes them arguments. */
+JsonOn parse_json_word(Parse *p, Token word) {
+    if (!str_ieq(word.text, STR("error"))) fail(p->cc, SQM_ERROR_SYNTAX, token_pos(word), "NULL, ERROR or DEFAULT is expected before ON");
+    return JSON_ON_ERROR;
+}
+
+AstExpr *parse_json_on(Parse *p, int at, JsonOn on, AstExpr *value, Token moment) {
+    AstExpr *e = parse_node(p, AST_FUNCTION, at);
+    bool empty = str_ieq(moment.text, STR("empty"));
+    if (!empty && !str_ieq(moment.text, STR("error"))) fail(p->cc, SQM_ERROR_SYNTAX, token_pos(moment), "EMPTY or ERROR is expected after ON");
+    if (empty) e->on_empty = on, e->filter = value;
+    else e->on_error = on, e->otherwise = value;
+    return e;
+}
+
+AstExpr *parse_json_on_both(Parse *p, AstExpr *clauses, AstExpr *more) {
+    if ((more->on_empty != JSON_ON_NONE && (clauses->on_empty != JSON_ON_NONE || clauses->on_error != JSON_ON_NONE)) ||
+        (more->on_error != JSON_ON_NONE && clauses->on_error != JSON_ON_NONE))
+        fail(p->cc, SQM_ERROR_SYNTAX, more->pos, "ON EMPTY and ON ERROR may stand once each, in this order");
+    if (more->on_empty != JSON_ON_NONE) clauses->on_empty = more->on_empty, clauses->filter = more->filter;
+    else clauses->on_error = more->on_error, clauses->otherwise = more->otherwise;
+    return clauses;
+}
+
+AstExpr *parse_json_call(Parse *p, Token name, const AstExprs *args, AstExpr *clauses) {
+    AstExpr *e = parse_function(p, name, args);
+    bool value = str_is(e->name, "json_value"), query = str_is(e->name, "json_query");
+    if (!value && !query) fail(p->cc, SQM_ERROR_SYNTAX, clauses->pos, "RETURNING, ON EMPTY and ON ERROR belong to JSON_VALUE and JSON_QUERY");
+    if (args->n != 2) fail(p->cc, SQM_ERROR_SYNTAX, e->pos, "%s takes a document and a path", value ? "JSON_VALUE" : "JSON_QUERY");
+    e->type = clauses->type;
+    e->on_empty = clauses->on_empty;
+    e->on_error = clauses->on_error;
+    if (clauses->filter) parse_arg(p, e, clauses->filter);
+    if (clauses->otherwise) parse_arg(p, e, clauses->otherwise);
+    return e;
+}
+
 AstExpr *parse_qualified_function(Parse *p, AstExpr *schema, Token name, const AstExprs *args) {
     if (!is_bare_column(schema) || !str_ieq(schema->name, STR("pg_catalog"))) parse_refuse(p, schema->pos, "a schema-qualified function");
     return parse_function(p, name, args);

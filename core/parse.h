@@ -60,6 +60,10 @@ AstExpr *parse_name(Parse *p, Token name);                                   /* 
 AstExpr *parse_dot(Parse *p, AstExpr *a, Token name);                        /* a.b: qualifies a column, or takes a field */
 AstExpr *parse_star(Parse *p, AstExpr *qualifier);
 AstExpr *parse_function(Parse *p, Token name, const AstExprs *args);
+JsonOn parse_json_word(Parse *p, Token word);                                /* ERROR, the one word before ON that is no keyword */
+AstExpr *parse_json_on(Parse *p, int at, JsonOn on, AstExpr *value, Token moment);
+AstExpr *parse_json_on_both(Parse *p, AstExpr *clauses, AstExpr *more);
+AstExpr *parse_json_call(Parse *p, Token name, const AstExprs *args, AstExpr *clauses);
 AstExpr *parse_qualified_function(Parse *p, AstExpr *schema, Token name, const AstExprs *args);
 AstExpr *parse_call(Parse *p, int at, Str name, int n, ...);                 /* n AstExpr * */
 AstExpr *parse_call_list(Parse *p, int at, Str name, AstExpr *first, const AstExprs *rest);

@@ -101,7 +101,9 @@ bool expr_equal(const Expr *a, const Expr *b) {
     case EXPR_CONST: return same_const(&a->value, &b->value);
     case EXPR_PARAM: return a->number == b->number;
     case EXPR_VAR: return a->level == b->level && a->slot == b->slot;
-    case EXPR_FUNC: return a->function == b->function && a->function->volatility != VOLATILE && exprs_equal(&a->args, &b->args);
+    case EXPR_FUNC:     /* a function's type follows from its arguments' but for JSON_VALUE's */
+        return a->function == b->function && a->type.tag == b->type.tag && a->type.element == b->type.element && a->on_empty == b->on_empty && a->on_error == b->on_error &&
+               a->function->volatility != VOLATILE && exprs_equal(&a->args, &b->args);
     case EXPR_COMPARE: return a->op == b->op && exprs_equal(&a->args, &b->args);
     case EXPR_AND: case EXPR_OR: case EXPR_NOT: case EXPR_DISTINCT: case EXPR_IN: case EXPR_CASE: case EXPR_COALESCE: case EXPR_ROW: case EXPR_ARRAY:
         return exprs_equal(&a->args, &b->args);
@@ -208,7 +210,15 @@ void expr_dump(Text *out, const Expr *e) {
         if (e->label.n) text_addf(out, STR_FMT, STR_ARG(e->label));
         else text_addf(out, "$%d", e->slot);
         return;
-    case EXPR_FUNC: text_addf(out, "%s(", e->function->name); dump_list(out, &e->args, 0, ", "); text_adds(out, ")"); return;
+    case EXPR_FUNC:
+        text_addf(out, "%s(", e->function->name);
+        dump_list(out, &e->args, 0, ", ");
+        if (strcmp(e->function->name, "json_value") == 0) {
+            text_adds(out, " RETURNING ");
+            dump_type(out, e->type);
+        }
+        text_adds(out, ")");
+        return;
     case EXPR_COMPARE:
         text_adds(out, "(");
         expr_dump(out, e->args.at[0]);

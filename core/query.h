@@ -57,6 +57,7 @@ struct Expr {
     int level, slot, rel, column;
     Str label;                  /* VAR: "alias.column" for plans and dumps; empty for computed slots */
     Value value;
+    JsonOn on_empty, on_error;  /* FUNC json_value, json_query */
     const Function *function;
     Exprs args;
     SublinkKind sublink;
@@ -196,7 +197,7 @@ typedef struct InsertQuery {
 
 /* UPDATE and DELETE: `rows` selects the target rows (rel 0 of it is the target table). Its targets: the new value of each assignment (UPDATE), then the
  * row's _id, then, when something is to be said about the whole row (whole_rows), every column of the table in order (NULL for those that
- * nobody asks for, and for virtual ones). */
+ * nobody asks for, and for virtual ones), then the columns of FROM/USING that RETURNING names. */
 typedef struct ModifyQuery {
     const Table *table;
     Query *rows;
@@ -204,7 +205,8 @@ typedef struct ModifyQuery {
     Assigns generated;                  /* stored generated columns to recompute, over `row`; those that follow from constants alone are in `set` */
     RowChecks checks;                   /* as INSERT's, those that the change may violate */
     ForeignKeys foreign, referring;     /* keys of the columns that change; keys of other tables (or this one) to such columns, or to any (DELETE) */
-    Query *row;                         /* block of one relation for RETURNING: the row after UPDATE, before DELETE (rel 0 = table) */
+    Query *row;                         /* block for RETURNING: the row after UPDATE, before DELETE (rel 0 = table), and the relations of FROM/USING */
+    Ints from_slots;                    /* RETURNING names FROM/USING: rows' last targets, in `row` in these slots */
     bool has_returning, whole_rows;
 } ModifyQuery;
 

@@ -315,7 +315,7 @@ static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f) {
         int before = scope->visible.n;
         rel->function = resolve_set_function(r, scope, f->function, rel);
         if (!rel->alias.n) rel->alias = f->function->name;
-        rel->lateral = before > 0;
+        rel->lateral = before > 0 && !expr_is_constant(rel->function);
         rel->with_ordinality = f->with_ordinality;
         if (f->with_ordinality) add_rel_column(r, rel, STR("ordinality"), TYPE(INT8), false);
         rename_columns(r, rel, &f->columns, f->pos);

@@ -251,9 +251,9 @@ static Expr *call(Resolver *r, Str name, Exprs *args, Pos pos, bool is_operator)
         }
         fail_hint(r->cc, SQM_ERROR_UNDEFINED_FUNCTION, pos, hint, "function " STR_FMT "(%s) does not exist", STR_ARG(name), list.n ? list.p : "");
     }
-    /* Only arithmetic and || are known to give NULL for NULL operands alone. */
+    /* Only arithmetic and || are known to give NULL for NULL operands alone; #> and -> find nothing now and then. */
     bool nullable = true;
-    if (f->nulls == NULL_STRICT && is_operator && strchr("+-*/%|^&#", f->name[0]) && f->name[0] != '-' ) {
+    if (f->nulls == NULL_STRICT && is_operator && strchr("+*/%|^&#", f->name[0]) && (!f->name[1] || strcmp(f->name, "||") == 0)) {
         nullable = false;
         for (int i = 0; i < args->n; i++) nullable |= args->at[i]->nullable;
     }
@@ -519,8 +519,9 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
         fail(r->cc, SQM_ERROR_WINDOWING, e->pos, "window function " STR_FMT " requires an OVER clause", STR_ARG(e->name));
     if (e->distinct || e->filter || e->star || e->order.n)
         fail(r->cc, SQM_ERROR_UNDEFINED_FUNCTION, e->pos, "DISTINCT, FILTER, ORDER BY or * given, but " STR_FMT " is not an aggregate function", STR_ARG(e->name));
+    if (resolve_is_json_call(e->name)) return resolve_json_call(r, scope, e);
     if (name_is(e->name, "coalesce")) return coalesce(r, scope, e, "COALESCE");
-    if (name_is(e->name, "grouping")) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "GROUPING() is not supported");
+    if (name_is(e->name, "grouping") && !scope->aggregates) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "grouping operations are not allowed in %s", scope->clause);
     if (is_set_returning(e->name))
         fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "set-returning function " STR_FMT " is supported in FROM only", STR_ARG(e->name));
     Exprs args = {0};
@@ -668,6 +669,13 @@ static Expr *negate(Resolver *r, Expr *e, bool negated, Pos pos) {
     return not_;
 }
 
+Type resolve_type(Resolver *r, const AstType *t) {
+    Type type;
+    if (!type_from_name(t->name, t->modifiers[0], t->modifiers[1], &type))
+        fail(r->cc, SQM_ERROR_UNDEFINED_OBJECT, t->pos, "type \"" STR_FMT "\" does not exist", STR_ARG(t->name));
+    return t->is_array ? (Type){TYPE_ARRAY, -1, -1, type.tag} : type;
+}
+
 /* ---- the switch ---- */
 
 Expr *resolve_condition_expr(Resolver *r, Scope *scope, const AstExpr *e) {
@@ -726,16 +734,14 @@ static Expr *like(Resolver *r, Scope *scope, const AstExpr *e) {
 
 static Expr *between(Resolver *r, Scope *scope, const AstExpr *e) {
     Expr *x = resolve_expr(r, scope, e->args.at[0]), *lo = resolve_expr(r, scope, e->args.at[1]), *hi = resolve_expr(r, scope, e->args.at[2]);
-    if (e->distinct) {   /* SYMMETRIC */
-        Exprs args = {0};
-        vec_push(r->cc->arena, &args, lo);
-        vec_push(r->cc->arena, &args, hi);
-        Exprs again = args;
-        lo = call(r, STR("least"), &args, e->pos, false);
-        hi = call(r, STR("greatest"), &again, e->pos, false);
+    Expr *inside = expr_and(r, expr_compare(r, OP_GE, x, lo, e->pos), expr_compare(r, OP_LE, x, hi, e->pos));
+    if (e->distinct) {   /* SYMMETRIC: either way round, also as far as NULLs are concerned */
+        Expr *either = expr_new(r, EXPR_OR, TYPE(BOOL), inside->nullable, e->pos);
+        add_arg(r, either, inside);
+        add_arg(r, either, expr_and(r, expr_compare(r, OP_GE, x, hi, e->pos), expr_compare(r, OP_LE, x, lo, e->pos)));
+        inside = either;
     }
-    Expr *both = expr_and(r, expr_compare(r, OP_GE, x, lo, e->pos), expr_compare(r, OP_LE, x, hi, e->pos));
-    return negate(r, both, e->negated, e->pos);
+    return negate(r, inside, e->negated, e->pos);
 }
 
 Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
@@ -822,10 +828,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
     case AST_LIKE: out = like(r, scope, e); break;
     case AST_CASE: out = resolve_case(r, scope, e); break;
     case AST_CAST: {
-        Type to;
-        if (!type_from_name(e->type->name, e->type->modifiers[0], e->type->modifiers[1], &to))
-            fail(r->cc, SQM_ERROR_UNDEFINED_OBJECT, e->type->pos, "type \"" STR_FMT "\" does not exist", STR_ARG(e->type->name));
-        if (e->type->is_array) to = (Type){TYPE_ARRAY, -1, -1, to.tag};
+        Type to = resolve_type(r, e->type);
         Expr *operand = resolve_expr(r, scope, e->args.at[0]);
         if (!cast_exists(operand->type, to)) {
             char from[64], into[64];

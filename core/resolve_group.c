@@ -69,6 +69,27 @@ static bool key_covers_primary_key(const Query *q, const Rel *rel) {
 
 static void group_query(Grouping *g, Query *sub, int depth);
 
+static bool is_grouping(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "grouping") == 0; }
+
+/* GROUPING(a, b) -> grouping(mask, 0, 1): the mask of keys that the row's set leaves out, and which keys are meant. */
+static Expr *grouping_call(Grouping *g, const Expr *e) {
+    Query *q = g->q;
+    Expr *out = arena_copy(g->r->cc->arena, e, sizeof *e);
+    if (q->grouping_slot < 0) q->grouping_slot = q->n_slots++;
+    Expr *mask = expr_new(g->r, EXPR_VAR, TYPE(INT8), false, e->pos);
+    mask->slot = q->grouping_slot;
+    out->args = (Exprs){0};
+    out->nullable = false;
+    vec_push(g->r->cc->arena, &out->args, mask);
+    for (int i = 0; i < e->args.n; i++) {
+        int k = 0;
+        while (k < q->group_keys.n && !matches(g, e->args.at[i], q->group_keys.at[k], 0)) k++;
+        if (k == q->group_keys.n) fail(g->r->cc, SQM_ERROR_GROUPING, e->args.at[i]->pos, "arguments to GROUPING must be grouping expressions of the associated query level");
+        vec_push(g->r->cc->arena, &out->args, expr_const(g->r, sqm_int(k), TYPE(INT4), e->pos));
+    }
+    return out;
+}
+
 /* Rewrites `e`, which stands `depth` blocks below the grouped one. Returns the replacement (usually e itself). */
 static Expr *group_expr(Grouping *g, Expr *e, int depth) {
     if (!e) return NULL;
@@ -87,6 +108,7 @@ static Expr *group_expr(Grouping *g, Expr *e, int depth) {
                 return var;
             }
         }
+    if (depth == 0 && is_grouping(e)) return grouping_call(g, e);
     if (e->tag == EXPR_AGG && depth == 0) {
         for (int i = 0; i < q->aggs.n; i++)
             if (expr_equal(e, q->aggs.at[i])) {
@@ -199,7 +221,7 @@ static Expr *window_expr(Grouping *g, Expr *e) {
 
 static Walk find_aggregate(Expr *e, void *context) {
     (void)context;
-    return e->tag == EXPR_AGG ? WALK_STOP : WALK_ON;
+    return e->tag == EXPR_AGG || is_grouping(e) ? WALK_STOP : WALK_ON;
 }
 
 static bool has_aggregate(Expr *e) { return !expr_walk(e, find_aggregate, NULL); }

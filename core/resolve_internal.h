@@ -63,6 +63,13 @@ Expr *expr_compare(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos);
 SortKey resolve_sort_key(Expr *e, const AstOrder *o);
 Expr *resolve_set_function(Resolver *r, Scope *scope, const AstExpr *e, Rel *rel);   /* FROM f(...): columns are added to rel */
 
+/* The type a name in the statement means; an unknown one is refused. */
+Type resolve_type(Resolver *r, const AstType *t);
+
+/* resolve_json.c */
+bool resolve_is_json_call(Str name);                                         /* json_value, json_query, json_exists */
+Expr *resolve_json_call(Resolver *r, Scope *scope, const AstExpr *e);
+
 /* resolve_modify.c: fill r->out->insert / modify. */
 void resolve_insert(Resolver *r, const AstInsert *s);
 void resolve_update(Resolver *r, const AstUpdate *s);

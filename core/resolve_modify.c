@@ -40,12 +40,28 @@ static const Table *target_table(Resolver *r, Str name, Pos pos) {
     return t;
 }
 
-static Query *row_block(Resolver *r, const Table *table, Str alias, const AstTarget *returning, int n, bool *has_returning) {
+/* A relation of FROM as RETURNING sees it: the same columns, with slots in the row block. */
+static Rel *copy_rel(Resolver *r, Query *q, const Rel *rel) {
+    Rel *copy = arena_copy(r->cc->arena, rel, sizeof *rel);
+    copy->id = q->rels.n;
+    copy->columns = (__typeof__(copy->columns)){0};
+    for (int c = 0; c < rel->columns.n; c++) {
+        RelColumn column = rel->columns.at[c];
+        column.slot = -1;
+        vec_push(r->cc->arena, &copy->columns, column);
+    }
+    vec_push(r->cc->arena, &q->rels, copy);
+    return copy;
+}
+
+/* `from`: what stands in FROM or USING beside the table; NULL for INSERT. */
+static Query *row_block(Resolver *r, const Table *table, Str alias, const Scope *from, const AstTarget *returning, int n, bool *has_returning) {
     Query *q = NEW(r->cc->arena, Query);
     q->grouping_slot = -1;
     Scope scope = {.query = q, .clause = "RETURNING"};
     Rel *rel = resolve_table_rel(r, &scope, table, alias, NO_POS);
     vec_push(r->cc->arena, &scope.visible, rel);
+    for (int i = 1; from && n && i < from->visible.n; i++) vec_push(r->cc->arena, &scope.visible, copy_rel(r, q, from->visible.at[i]));
     *has_returning = n > 0;
     if (n) resolve_targets(r, &scope, q, returning, n);
     target_slots(r, q);
@@ -319,7 +335,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
         }
         vec_push(r->cc->arena, &ins->defaults, e);
     }
-    ins->row = row_block(r, t, s->alias, s->returning.at, s->returning.n, &ins->has_returning);
+    ins->row = row_block(r, t, s->alias, NULL, s->returning.at, s->returning.n, &ins->has_returning);
     for (int c = 0; c < t->columns.n; c++)
         if (t->columns.at[c].generated_text.n && !table_column_is_virtual(t, c)) add_generated(r, t, ins->row, c, &ins->generated);
     add_checks(r, t, ins->row, NULL, &ins->checks);
@@ -386,6 +402,23 @@ static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstEx
         Target t = {.expr = e, .name = column->name, .slot = -1};
         vec_push(r->cc->arena, &q->targets, t);
     }
+    for (int i = 1; i < m->row->rels.n; i++) {
+        const Rel *shown = m->row->rels.at[i];
+        for (int c = 0; c < shown->columns.n; c++) {
+            if (shown->columns.at[c].slot < 0) continue;
+            /* Both blocks list the relations of FROM in the order in which names find them. */
+            Rel *from = scope->visible.at[i];
+            int k = 0;
+            while (k < from->columns.n && !str_eq(from->columns.at[k].name, shown->columns.at[c].name)) k++;
+            if (k == from->columns.n) {     /* a field of an undeclared collection that only RETURNING names */
+                RelColumn field = {.name = shown->columns.at[c].name, .type = shown->columns.at[c].type, .nullable = true, .slot = -1};
+                vec_push(r->cc->arena, &from->columns, field);
+            }
+            Target t = {.expr = var_new(r->cc->arena, q, from, k), .name = shown->columns.at[c].name, .slot = -1};
+            vec_push(r->cc->arena, &q->targets, t);
+            vec_push(r->cc->arena, &m->from_slots, shown->columns.at[c].slot);
+        }
+    }
     q->n_visible = q->targets.n;
     target_slots(r, q);
 }
@@ -427,7 +460,7 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
         }
         add_assignment(r, m, c, value, a->column);
     }
-    m->row = row_block(r, m->table, s->alias, s->returning.at, s->returning.n, &m->has_returning);
+    m->row = row_block(r, m->table, s->alias, &scope, s->returning.at, s->returning.n, &m->has_returning);
     complete_update(r, m);
     finish_modify(r, &scope, m, s->where);
 }
@@ -440,6 +473,6 @@ void resolve_delete(Resolver *r, const AstDelete *s) {
     resolve_with(r, &scope, s->with.at, s->with.n, false);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->using_);
     add_referring(r, m->table, NULL, &m->referring);
-    m->row = row_block(r, m->table, s->alias, s->returning.at, s->returning.n, &m->has_returning);
+    m->row = row_block(r, m->table, s->alias, &scope, s->returning.at, s->returning.n, &m->has_returning);
     finish_modify(r, &scope, m, s->where);
 }

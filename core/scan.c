@@ -36,6 +36,7 @@ typedef struct ScanNode {
     Rows tape;
     Layout layout;
     int at;
+    PlanStats *stats;           /* node.stats, which is away while the node runs */
 } ScanNode;
 
 static int find_field(const ScanNode *s, const char *key, uint32_t n) {
@@ -87,6 +88,7 @@ static bool start_scan(ScanNode *s) {
     ServerView *view = NULL;
     bool ok = mql_scan(&em, n->run->plan->query, n->plan, s->keys, &command, &never) &&
               (never || (exec_view(x, &view) && server_read(x->server, view, &command, &s->cursor, x->error)));
+    if (ok && !never && x->stats) probe_command(x, s->stats, &command);
     bson_destroy(&command);
     s->ended = never;
     return ok;
@@ -230,6 +232,7 @@ static const NodeOps scan_ops = {scan_next, scan_rescan, scan_close, scan_buffer
 Node *scan_node(QueryRun *run, const Plan *plan) {
     ScanNode *s = node_init(run, plan, sizeof *s, &scan_ops);
     s->is_static = -1;
+    s->stats = s->node.stats;
     s->tape.x = run->x;
     layout_init(&s->layout, &run->arena, &plan->slots, 0);
     if (!plan->grouped) prepare_fields(s, run, plan);

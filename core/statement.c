@@ -71,8 +71,9 @@ struct sqm_statement {
     const Value *row;
     Value *columns;
     int64_t rows_affected, last_insert_id;
-    Text lines;                     /* EXPLAIN, SHOW: the rows to come, one a line */
+    Text lines;                     /* EXPLAIN, SHOW: the rows to come, one a line ... */
     size_t line_at;
+    bool as_json;                   /* ... or EXPLAIN (FORMAT JSON): all of it is one JSON value, the only row */
     Value line;
     sqm_error_t *error;
 };
@@ -174,7 +175,7 @@ static void describe(Prepared *p) {
         p->names = NEW_ARRAY(&p->arena, const char *, 1);
         p->types = NEW_ARRAY(&p->arena, const char *, 1);
         p->names[0] = r->tag == STMT_SHOW ? arena_str(&p->arena, r->stmt->name.p, r->stmt->name.n).p : "QUERY PLAN";
-        p->types[0] = "text";
+        p->types[0] = r->stmt->tag == STMT_EXPLAIN && str_ieq(r->stmt->explain_format, STR("json")) ? "json" : "text";
         return;
     }
     if (r->tag == STMT_SELECT) p->output = r->query;
@@ -648,11 +649,13 @@ static bool run_explain(sqm_statement_t *st, sqm_error_t *error) {
     start_exec(st, error);
     Exec *x = &st->x;
     Eval ev;
+    bool json = str_ieq(stmt->explain_format, STR("json"));
     st->lines = (Text){.arena = &x->arena};
+    st->as_json = json;
     if (stmt->analyze) {
         if (stmt->explained->tag != STMT_SELECT) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "EXPLAIN ANALYZE is supported for SELECT only");
         exec_enable_stats(x);
-        int64_t before = server_round_trips(x->server);
+        int64_t before = exec_round_trips(x);
         struct timespec begin, end;
         clock_gettime(CLOCK_MONOTONIC, &begin);
         QueryRun *run = exec_query_open(x, st->p->plan->query, NULL);
@@ -661,23 +664,24 @@ static bool run_explain(sqm_statement_t *st, sqm_error_t *error) {
         if (r >= 0) {
             clock_gettime(CLOCK_MONOTONIC, &end);
             show_eval(&ev, x);
-            explain_plan(&st->lines, st->p->plan, &ev, x);
-            text_addf(&st->lines, "Round trips: %lld\nExecution time: %.3f ms\n", (long long)(server_round_trips(x->server) - before),
-                      (double)(end.tv_sec - begin.tv_sec) * 1e3 + (double)(end.tv_nsec - begin.tv_nsec) / 1e6);
+            int64_t trips = exec_round_trips(x) - before;
+            double ms = (double)(end.tv_sec - begin.tv_sec) * 1e3 + (double)(end.tv_nsec - begin.tv_nsec - x->stats->probe_nanoseconds) / 1e6;
+            if (json) explain_json(&st->lines, st->p->plan, &ev, x, trips, ms);
+            else {
+                explain_plan(&st->lines, st->p->plan, &ev, x);
+                text_addf(&st->lines, "Round trips: %lld\nExecution time: %.3f ms\n", (long long)trips, ms);
+            }
         }
         exec_query_close(run);
         if (r < 0) return false;
     } else {
         show_eval(&ev, x);
-        explain_plan(&st->lines, st->p->plan, &ev, NULL);
+        if (json) explain_json(&st->lines, st->p->plan, &ev, NULL, 0, 0);
+        else explain_plan(&st->lines, st->p->plan, &ev, NULL);
     }
-    if (str_ieq(stmt->explain_format, STR("json"))) {
-        Text json = {.arena = &x->arena};
-        text_adds(&json, "[");
-        json_string(&json, (Str){st->lines.p, (uint32_t)st->lines.n});
-        text_adds(&json, "]\n");
-        st->lines = json;
-    }
+    if (json && !json_parse(&x->arena, (Str){st->lines.p, (uint32_t)st->lines.n}, &st->line, error))
+        return error_set(error, SQM_ERROR_PROGRAM_LIMIT_EXCEEDED, "the plan is nested too deeply for JSON; EXPLAIN without FORMAT JSON shows it");
+    if (json) st->line.type = SQM_BSON;     /* the caller's own lists and mappings, as other drivers give a json column */
     st->line_at = 0;
     st->state = RUNNING;
     return true;
@@ -687,6 +691,7 @@ static bool run_show(sqm_statement_t *st, sqm_error_t *error) {
     const Stmt *stmt = st->p->resolved->stmt;
     start_exec(st, error);
     st->lines = (Text){.arena = &st->x.arena};
+    st->as_json = false;
     sqm_connection_t *db = st->db;
     Str name = stmt->name;
     if (str_ieq(name, STR("server_version"))) {
@@ -789,7 +794,8 @@ static sqm_step_t next_line(sqm_statement_t *st) {
     const char *begin = st->lines.p + st->line_at, *end = memchr(begin, '\n', st->lines.n - st->line_at);
     size_t n = end ? (size_t)(end - begin) : st->lines.n - st->line_at;
     st->line_at += n + 1;
-    st->line = sqm_text(begin, n);
+    if (st->as_json) st->line_at = st->lines.n;
+    else st->line = sqm_text(begin, n);
     st->row = &st->line;
     return SQM_ROW;
 }

@@ -17,7 +17,7 @@
 #include "json.h"
 
 #define MS_DAY INT64_C(86400000)
-#define TIME_EPOCH_MS (INT64_C(-25567) * MS_DAY)                /* 1900-01-01, the date djongo stores times on */
+#define TIME_EPOCH_MS (TIME_EPOCH_DAY * MS_DAY)
 
 /* ---- classes and order ---- */
 
@@ -105,12 +105,17 @@ static bool next_item(Sequence *s, Value *item) {
     return true;
 }
 
-static int compare_sequences(const Value *a, const Value *b) {
+static int compare_sequences(const Value *a, const Value *b, bool nulls_greatest) {
     Sequence x = sequence(a), y = sequence(b);
     Value p, q;
     for (;;) {
         bool more_x = next_item(&x, &p), more_y = next_item(&y, &q);
         if (!more_x || !more_y) return more_x - more_y;
+        if (nulls_greatest) {
+            Value r = p, s = q;
+            bool null_p = classify(&r) == CLASS_JSON_NULL, null_q = classify(&s) == CLASS_JSON_NULL;
+            if (null_p != null_q) return null_p - null_q;
+        }
         int order = value_order(&p, &q);
         if (order) return order;
     }
@@ -136,7 +141,7 @@ static int compare_in_class(Class class, const Value *a, const Value *b) {
     case CLASS_TIME: return sign_of(a->u.i, b->u.i);
     case CLASS_TEXT: return compare_bytes(a->u.text, a->len, b->u.text, b->len);
     case CLASS_OBJECT: return json_compare(a, b);
-    case CLASS_ARRAY: return compare_sequences(a, b);
+    case CLASS_ARRAY: return compare_sequences(a, b, false);
     case CLASS_BINARY:
         if (a->len != b->len) return a->len < b->len ? -1 : 1;
         if (a->type != b->type) return a->type < b->type ? -1 : 1;
@@ -185,10 +190,13 @@ static int compare_rows(const Value *a, const Value *b, bool *unknown) {
     return (a->len > b->len) - (a->len < b->len);
 }
 
+static bool is_array(const Value *v) { return v->type == SQM_TUPLE || (v->type == SQM_BSON && v->bson_type == BSON_TYPE_ARRAY); }
+
 int value_compare(const Value *a, const Value *b, bool *unknown) {
     *unknown = false;
     if (a->type == SQM_INT && b->type == SQM_INT) return sign_of(a->u.i, b->u.i);
-    if (a->type == SQM_TUPLE && b->type == SQM_TUPLE) return compare_rows(a, b, unknown);
+    if (a->type == SQM_TUPLE && b->type == SQM_TUPLE && (value_is_row(a) || value_is_row(b))) return compare_rows(a, b, unknown);
+    if (a->type != SQM_JSON && b->type != SQM_JSON && is_array(a) && is_array(b)) return compare_sequences(a, b, true);
     bool raw_a = json_is(a), raw_b = json_is(b);
     if (raw_a && raw_b) return value_order(a, b);
     Value x = *a, y = *b;
@@ -465,6 +473,25 @@ Value value_natural(const Value *v) {
 Value value_from_bson(const bson_iter_t *it, Type type) {
     if (!it) return sqm_null();
     return value_from_raw((uint8_t)bson_iter_type(it), it->raw + it->d1, it->next_off - it->d1, type);
+}
+
+/* ---- classes of types ---- */
+
+bool value_fits(Type type, const Value *v) {
+    switch ((sqm_type_t)v->type) {
+    case SQM_NULL: return true;
+    case SQM_BOOL: return type.tag == TYPE_BOOL;
+    case SQM_INT: case SQM_DOUBLE: case SQM_DECIMAL: return type_is_numeric(type);
+    case SQM_TEXT: return type_is_text(type);
+    case SQM_BYTES: return type.tag == TYPE_BYTEA;
+    case SQM_DATE: case SQM_TIMESTAMP: return type_is_datetime(type) && type.tag != TYPE_TIME;
+    case SQM_TIME: return type.tag == TYPE_TIME;
+    case SQM_INTERVAL: return type.tag == TYPE_INTERVAL;
+    case SQM_UUID: return type.tag == TYPE_UUID;
+    case SQM_OBJECTID: return type.tag == TYPE_OBJECTID;
+    case SQM_JSON: case SQM_BSON: case SQM_TUPLE: return false;
+    }
+    return false;
 }
 
 /* ---- text ---- */

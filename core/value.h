@@ -16,8 +16,12 @@ typedef sqm_value_t Value;
 /* Deep copy into the arena. */
 Value value_copy(Arena *a, const Value *v);
 
+/* flags of a SQM_TUPLE that is a row and no array. */
+enum { VALUE_ROW = 1 };
+static inline bool value_is_row(const Value *v) { return v->type == SQM_TUPLE && v->flags == VALUE_ROW; }
+
 /* Three-valued comparison of two non-NULL values of comparable types; *unknown set when they aren't comparable (text with number ...)
- * or when a row comparison meets NULL. Returns <0, 0, >0. DATE compares with TIMESTAMP at midnight. JSON compares as MongoDB orders BSON. */
+ * or when a row comparison meets NULL. In an SQL array NULL is the greatest element, and equal to NULL. Returns <0, 0, >0. DATE compares with TIMESTAMP at midnight. JSON compares as MongoDB orders BSON. */
 int value_compare(const Value *a, const Value *b, bool *unknown);
 /* Total order for ORDER BY, MIN/MAX, merge and distinct: NULLs first, then by type class as BSON orders them, then value_compare. */
 int value_order(const Value *a, const Value *b);
@@ -38,6 +42,10 @@ Value value_from_bson(const bson_iter_t *it, Type type);
  * types without an SQL form come back as SQM_BSON. Other values: unchanged. value_from_raw: the same from bytes, by the rules of value_from_bson. */
 Value value_natural(const Value *v);
 Value value_from_raw(uint8_t bson_type, const uint8_t *p, uint32_t len, Type type);
+/* Is a non-NULL value of the type's class (any number for a numeric type, any text for varchar(3), any moment for date)? NULL is of every class.
+ * Comparisons between classes are never true, here or in the server. */
+bool value_fits(Type type, const Value *v);
+#define TIME_EPOCH_DAY INT64_C(-25567)      /* 1900-01-01, the date that times of day are stored on */
 /* Text of a double as PostgreSQL prints it: shortest that reads back the same, 1e+15 from 15 digits on, NaN, Infinity. Locale-independent both ways.
  * value_double_parse: the whole of `text` must be a decimal number (spaces around allowed), NaN or [-+]Infinity; *overflow (may be NULL): out of range. */
 #define DOUBLE_TEXT 32

@@ -50,6 +50,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     vendor = "djongo"
     display_name = "MongoDB"
     data_types = {
+        "ArrayField": "array",
         "AutoField": "integer",
         "BigAutoField": "bigint",
         "BigIntegerField": "bigint",
@@ -60,13 +61,16 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "DateTimeField": "timestamp with time zone",
         "DecimalField": _numeric,
         "DurationField": "interval",
+        "EmbeddedField": "document",
         "FileField": "varchar(%(max_length)s)",
         "FilePathField": "varchar(%(max_length)s)",
         "FloatField": "double precision",
         "GenericIPAddressField": "varchar(39)",
+        "GenericObjectIdField": "objectid",
         "IPAddressField": "varchar(15)",
         "IntegerField": "integer",
         "JSONField": "jsonb",
+        "ObjectIdField": "objectid",
         "OneToOneField": "integer",
         "PositiveBigIntegerField": "bigint",
         "PositiveIntegerField": "integer",

@@ -18,6 +18,8 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     can_return_rows_from_bulk_insert = True
     can_return_rows_from_update = True
     greatest_least_ignores_nulls = True
+    # Of one INSERT or one list of keys: enough to make the round trip cheap, few enough to keep statement and message small.
+    max_query_params = 30_000
     has_select_for_update = True
     has_select_for_update_nowait = True
     has_select_for_update_of = True
@@ -35,9 +37,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_frame_range_fixed_distance = True
     supports_slicing_ordering_in_compound = True
     supports_temporal_subtraction = True
-    # Written as AND and OR of columns, which MongoDB's indexes can answer.
-    supports_tuple_comparison_against_subquery = False
-    supports_tuple_lookups = False
     supports_unspecified_pk = True
     supports_update_conflicts = True
     supports_update_conflicts_with_target = True
@@ -45,6 +44,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
 
     # --- types
     has_json_operators = True
+    has_native_boolean_field = True
     has_native_duration_field = True
     has_native_json_field = True
     has_native_uuid_field = True
@@ -53,7 +53,12 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # Text compares by code point: "C" is the one collation there is.
     supports_non_deterministic_collations = False
     test_collations = {"ci": None, "cs": "C", "deterministic": "C", "non_default": "C", "swedish_ci": None, "virtual": None}
+    supports_no_precision_decimalfield = True
     supports_unlimited_charfield = True
+    supports_uuid4_function = True
+    supports_uuid4_function_in_default = True
+    supports_uuid7_function = True
+    supports_uuid7_function_shift = True
     # BSON dates count milliseconds.
     time_cast_precision = 3
 
@@ -106,13 +111,20 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # --- the ledger: tests of Django's suite that this database can't pass, by reason
     django_test_expected_failures = set()
 
-    # Tests that Django skips here by a flag above and runs on SQLite: why the flag stands as it does.
+    # Tests that Django skips here by a flag above and runs on SQLite: the limit of MongoDB that the flag stands for.
     django_test_feature_skips = {
-        "ignores_table_name_case": "MongoDB's collection names are case-sensitive.",
         "can_rollback_ddl": "MongoDB has no DDL in transactions.",
         "supports_expression_indexes": "MongoDB indexes fields, not expressions.",
-        "atomic_transactions": "A failed statement fails its transaction, as in PostgreSQL.",
     }
+
+    # The same, where SQLite is the odd one: PostgreSQL has the flag as it is here.
+    django_test_sqlite_quirks = {
+        "atomic_transactions": "a failed statement fails its transaction",
+        "ignores_table_name_case": "names of tables keep their case",
+    }
+
+    # What else a test may say that Django skips here for what the database is, by its text.
+    django_test_not_here = {}
 
     django_test_skips = {
         "MongoDB stores milliseconds, these tests compare microseconds.": {

@@ -5,9 +5,11 @@ Most are what Django already does for PostgreSQL; the rest are below, one functi
 
 from django.core.exceptions import FieldError
 from django.db.models import DurationField, TextField
+from django.db.models.fields import tuple_lookups
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
 from django.db.models.functions import Cast, ConcatPair, Extract, JSONObject, Now, StrIndex
 from django.db.models.lookups import IExact, PatternLookup, PostgresOperatorLookup
+from django.db.models.sql import Query
 
 from .operations import TEXT_FIELDS
 
@@ -28,6 +30,8 @@ def register():
         JSONArray.as_djongo = json_array
     Now.as_djongo = now
     StrIndex.as_djongo = str_index
+    for name in ("TupleExact", "TupleGreaterThan", "TupleGreaterThanOrEqual", "TupleLessThan", "TupleLessThanOrEqual", "TupleIn"):
+        getattr(tuple_lookups, name).as_djongo = tuple_lookup
 
 
 def as_postgresql(self, compiler, connection, **extra_context):
@@ -113,3 +117,10 @@ def now(self, compiler, connection, **extra_context):
 
 def str_index(self, compiler, connection, **extra_context):
     return self.as_sql(compiler, connection, function="STRPOS", **extra_context)
+
+
+def tuple_lookup(self, compiler, connection):
+    """(a, b) > (1, 2) and the like as AND and OR of columns, which indexes answer; with a subquery as it is."""
+    if isinstance(self.rhs, Query) or not connection.features.supports_tuple_lookups:
+        return self.as_sql(compiler, connection)
+    return self.get_fallback_sql(compiler, connection)

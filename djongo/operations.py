@@ -47,8 +47,6 @@ class DatabaseOperations(BaseDatabaseOperations):
     }
     explain_prefix = "EXPLAIN"
     explain_options = frozenset(["ANALYZE", "VERBOSE"])
-    # Placeholders of one INSERT: enough to make the round trip cheap, few enough to keep statement and message small.
-    max_bulk_placeholders = 30_000
 
     # --- dates -----------------------------------------------------------------------------------
 
@@ -199,9 +197,10 @@ class DatabaseOperations(BaseDatabaseOperations):
     # --- writing ----------------------------------------------------------------------------------
 
     def bulk_batch_size(self, fields, objs):
-        return max(self.max_bulk_placeholders // max(len(fields), 1), 1)
+        columns = sum(len(getattr(field, "fields", None) or (field,)) for field in fields)  # a composite key has several
+        return max(self.connection.features.max_query_params // columns, 1) if columns else len(objs)
 
-    # Django 5.2's names; later ones have these in the base class as returning_columns and fetch_returned_rows.
+    # Django 5.2's names; Django 6 has these in the base class as returning_columns and fetch_returned_rows.
     def return_insert_columns(self, fields):
         if not fields:
             return "", ()
@@ -248,7 +247,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         output = []
         for model in model_list:
             for field in model._meta.local_fields:
-                if isinstance(field, AutoField):
+                if isinstance(field, AutoField) and field.get_internal_type() in self.cast_data_types:
                     table = style.SQL_TABLE(self.quote_name(model._meta.db_table))
                     column = style.SQL_FIELD(self.quote_name(field.column))
                     output.append(
@@ -271,6 +270,9 @@ class DatabaseOperations(BaseDatabaseOperations):
     def adapt_datetimefield_value(self, value):
         if isinstance(value, datetime.datetime) and timezone.is_aware(value) and not settings.USE_TZ:
             return timezone.make_naive(value, timezone.get_default_timezone())
+        return value
+
+    def adapt_durationfield_value(self, value):
         return value
 
     def adapt_timefield_value(self, value):

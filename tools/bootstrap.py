@@ -2,6 +2,7 @@
 """Makes the working tree runnable: Debian packages, .venv, pinned Python packages, the C build, `import djongo` in the venv.
 
     bootstrap.py [build | test]      (test also wants PostgreSQL, which the logic tests compare with)
+    bootstrap.py django6 [PYTHON]    the newest Django 6 in .venv-django6/, on a Python 3.12 or newer that is found on PATH or among pyenv's
 
 In: a Debian 12 (or Ubuntu 22.04+) machine with Python 3.10+ and make; root, or sudo, if packages are missing. Out: .venv/ in which
 `import djongo` is this tree's package with the extension freshly built into it, and build/ with the `sqm` shell and the C tests.
@@ -17,9 +18,22 @@ import sysconfig
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
-BUILD = ROOT / "build"
+
+
+class Tree:
+    """An environment and the build for its interpreter. Their extensions lie side by side in djongo/, told apart by their suffixes."""
+
+    def __init__(self, suffix, requirements, *options):
+        self.venv = ROOT / f".venv{suffix}"
+        self.python = self.venv / "bin" / "python"
+        self.build = ROOT / f"build{suffix}"
+        self.requirements = requirements
+        self.options = options
+
+
+MAIN = Tree("", (("build", ()), ("test", ()), ("data", ("--no-deps", "--use-pep517"))))
+# The shell, the C tests and the server come from the main one.
+DJANGO6 = Tree("-django6", (("build", ()), ("django6", ())), "-Dshell=false", "-Dtests=false")
 
 # Debian package: the file pattern or program that shows that it is there (cheaper than asking dpkg, and true on other systems too).
 PACKAGES = {
@@ -81,18 +95,42 @@ def system_packages(wanted):
     run(*admin, "apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing, **quiet)
 
 
-def python_packages():
-    if not PYTHON.exists():
-        say("making .venv")
-        run(sys.executable, "-m", "venv", VENV)
-    for name, options in (("build", []), ("test", []), ("data", ["--no-deps", "--use-pep517"])):
+def newer_python(given=None):
+    """An interpreter that Django 6 runs on: the one given, this one, on PATH, or pyenv's; the oldest that will do, for it is the most used."""
+    names = [f"python3.{minor}" for minor in range(12, 20)]
+    pyenv = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")) / "versions"
+    found = [given] if given else [sys.executable, *filter(None, map(shutil.which, names))]
+    if not given and pyenv.is_dir():
+        found += sorted(str(path) for name in names for path in pyenv.glob(f"{name.removeprefix('python')}*/bin/python3"))
+    test = "import sys, ensurepip, sysconfig, os; print(sys.version_info >= (3, 12) and os.path.exists(sysconfig.get_paths()['include'] + '/Python.h'))"
+    for candidate in found:
+        # Asked, not believed: pyenv puts a "python3.12" on PATH that only says that no such version is chosen.
+        try:
+            answer = subprocess.run([candidate, "-c", test], capture_output=True, text=True)
+        except OSError:
+            continue
+        if answer.stdout.strip() == "True":
+            return candidate
+    sys.exit(
+        "bootstrap: Django 6 needs Python 3.12 or newer with its headers, and none is on PATH or in pyenv. To get one:\n"
+        "  Ubuntu 24.04, Debian 13:  apt-get install python3-dev python3-venv\n"
+        "  any other:                pyenv install 3.12   (https://github.com/pyenv/pyenv)\n"
+        "  or name yours:            make test-django6 PYTHON6=/path/to/python3.12"
+    )
+
+
+def python_packages(tree, interpreter):
+    if not tree.python.exists():
+        say(f"making {tree.venv.name} ({interpreter})")
+        run(interpreter, "-m", "venv", tree.venv)
+    for name, options in tree.requirements:
         requirements = ROOT / "tools" / f"requirements-{name}.txt"
         digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
-        stamp = VENV / f".installed-{name}"
+        stamp = tree.venv / f".installed-{name}"
         if stamp.exists() and stamp.read_text() == digest:
             continue
         say(f"installing {requirements.relative_to(ROOT)}")
-        run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, "-r", requirements)
+        run(tree.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, "-r", requirements)
         stamp.write_text(digest)
 
 
@@ -103,29 +141,27 @@ def quietly(command, environment):
         sys.exit(result.stdout + result.stderr)
 
 
-def compile_tree():
+def compile_tree(tree):
     """The C core, the shell, the C tests and the extension; warnings are errors."""
-    environment = {**os.environ, "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}"}
-    if not (BUILD / "build.ninja").exists():
-        say("configuring build/")
-        quietly([VENV / "bin" / "meson", "setup", BUILD], environment)
-    quietly([VENV / "bin" / "ninja", "-C", BUILD], environment)
-    (extension,) = (BUILD / "ext").glob("_sqm*.so")
-    place_extension(extension)
+    environment = {**os.environ, "PATH": f"{tree.venv / 'bin'}:{os.environ['PATH']}"}
+    if not (tree.build / "build.ninja").exists():
+        say(f"configuring {tree.build.name}/")
+        quietly([tree.venv / "bin" / "meson", "setup", *tree.options, tree.build], environment)
+    quietly([tree.venv / "bin" / "ninja", "-C", tree.build], environment)
+    (extension,) = (tree.build / "ext").glob("_sqm*.so")
+    place_extension(tree, extension)
 
 
-def place_extension(extension):
+def place_extension(tree, extension):
     """Puts the extension beside its Python files, and the package on the venv's path: an editable install without import hooks."""
     target = ROOT / "djongo" / extension.name
     if not target.exists() or target.stat().st_mtime_ns != extension.stat().st_mtime_ns:
-        for stale in target.parent.glob("_sqm*.so"):
-            stale.unlink()
         # A new file instead of new bytes in the old one: running processes have that mapped.
         scratch = target.with_suffix(".new")
         shutil.copy2(extension, scratch)
         scratch.rename(target)
     purelib = subprocess.run(
-        [PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True
+        [tree.python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True
     ).stdout.strip()
     link = pathlib.Path(purelib) / "djongo"
     if not link.is_symlink() or link.readlink() != ROOT / "djongo":
@@ -135,13 +171,17 @@ def place_extension(extension):
 
 
 def main():
-    goal = sys.argv[1] if len(sys.argv) > 1 else "build"
-    if goal not in ("build", "test"):
+    goal, *rest = sys.argv[1:] or ["build"]
+    if goal not in ("build", "test", "django6") or len(rest) > (goal == "django6"):
         sys.exit(__doc__)
     started = time.monotonic()
     system_packages(PACKAGES | (TEST_PACKAGES if goal == "test" else {}))
-    python_packages()
-    compile_tree()
+    if goal == "django6":
+        python_packages(DJANGO6, DJANGO6.python if DJANGO6.python.exists() else newer_python(*rest))
+        compile_tree(DJANGO6)
+    else:
+        python_packages(MAIN, sys.executable)
+        compile_tree(MAIN)
     say(f"ready ({time.monotonic() - started:.1f} s)")
 
 

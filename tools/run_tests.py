@@ -101,6 +101,8 @@ def steps():
         pytest_step("logic", "tests/logic", minutes=8),
         pytest_step("embedded", "tests/embedded"),
         pytest_step("backend", "tests/backend", minutes=8),
+        pytest_step("plans", "tests/plans", minutes=3),
+        pytest_step("models", "tests/models", minutes=5),
         pytest_step("docs", "tests/docs", minutes=2),
         Step("wheel", wheel_commands(), minutes=5),
         Step("demo-check", [[PYTHON, "tools/demo.py", "check"], [PYTHON, "tools/demo.py", "stop"]], minutes=8),

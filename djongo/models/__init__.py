@@ -1,6 +1,30 @@
-"""`from djongo import models`: everything of django.db.models."""
+"""`from djongo import models`: everything of django.db.models, and what MongoDB adds."""
 
 from django.db.models import *  # noqa: F403
 from django.db.models import __all__ as _django_all
 
-__all__ = list(_django_all)
+from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
+from .base import EmbeddedModel, Model
+from .embedded import EmbeddedField, EmbeddedModelField
+from .json import DictField, JSONField, ListField
+from .manager import DjongoManager, DjongoQuerySet
+from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
+
+__all__ = [
+    *_django_all,
+    "ArrayField",
+    "ArrayModelField",
+    "DictField",
+    "DjongoManager",
+    "DjongoQuerySet",
+    "EmbeddedField",
+    "EmbeddedModel",
+    "EmbeddedModelArrayField",
+    "EmbeddedModelField",
+    "GenericObjectIdField",
+    "JSONField",
+    "ListField",
+    "Model",
+    "ObjectIdAutoField",
+    "ObjectIdField",
+]

@@ -5,6 +5,7 @@ import decimal
 import enum
 import json
 import math
+import time
 import uuid
 from decimal import Decimal
 
@@ -239,3 +240,31 @@ def test_description_names_types(cursor, make_table):
     assert list(found) == list(columns)
     expected = {"a": _sqm.NUMBER, "b": _sqm.STRING, "c": _sqm.NUMBER, "d": _sqm.DATETIME, "e": _sqm.BINARY, "f": _sqm.ROWID, "g": _sqm.STRING}
     assert all(found[name] == kind for name, kind in expected.items()), found
+
+
+def test_uuid_functions(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT uuidv4(), uuidv7(), uuidv7(), uuidv7(%s), uuidv7(%s)", (DELTA(days=1), DELTA(days=-1)))
+        four, first, second, later, earlier = cursor.fetchone()
+        assert [value.version for value in (four, first, second, later, earlier)] == [4, 7, 7, 7, 7]
+        assert earlier < first < second < later
+        assert {value.variant for value in (four, first, later)} == {uuid.RFC_4122}
+        moment = datetime.datetime.fromtimestamp((first.int >> 80) / 1000, UTC)
+        assert abs(moment - datetime.datetime.now(UTC)) < DELTA(minutes=5)
+        with pytest.raises(_sqm.ProgrammingError, match="uuidv7"):
+            cursor.execute("SELECT uuidv7(1)")
+
+
+def test_moments_of_the_transaction_and_of_the_statement(connection):
+    connection.autocommit = False
+    query = "SELECT now(), statement_timestamp(), clock_timestamp()"
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        now, statement, clock = cursor.fetchone()
+        assert now <= statement <= clock
+        time.sleep(0.01)
+        cursor.execute(query)
+        assert cursor.fetchone()[0] == now
+        cursor.execute(query)
+        assert cursor.fetchone()[1] >= statement + DELTA(milliseconds=10)
+    connection.rollback()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs apps of Django's own test-suite, unmodified, on djongo or on SQLite, and counts.
+"""Runs apps of Django's own test-suite, unmodified, on djongo, SQLite or PostgreSQL, and counts.
 
-    run.py [--engine djongo|sqlite] [--out counts.json] [--against-sqlite | --compare baseline.json] [app or test label ...]
+    run.py [--engine djongo|sqlite|postgresql] [--python PYTHON] [--out counts.json] [--against-sqlite | --compare baseline.json] [app or test label ...]
 
-The suite is that of the installed Django: its sdist comes through pip into .cache/ once. Each app runs in a process of its own with a
+The suite is that of the Django installed for PYTHON (default: this one): its sdist comes through pip into .cache/ once. Each app runs in a process of its own with a
 time-out, two at most at a time, against a MongoDB that is started for this run in a temporary directory (in memory where /dev/shm has room)
 or against --uri. The test databases' names are unique per run and app. The JSON file holds, per app, the counts, the seconds, and the outcome
 of every test that did not simply pass. --compare reads such a file of another run and reports each test that passed there and does not pass here: these,
@@ -13,6 +13,7 @@ kept in .cache/ per version of Django. A label may go as deep as unittest's: app
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -31,28 +32,60 @@ OUTCOMES = ("passed", "failed", "error", "skipped", "expected_failure", "unexpec
 GOOD = ("passed", "expected_failure")
 
 
-def suite_directory():
-    """The tests/ of the installed Django's sdist, downloaded on first use."""
-    import django
+def django_version(python=sys.executable):
+    return subprocess.run([python, "-c", "import django; print(django.get_version())"], check=True, capture_output=True, text=True).stdout.strip()
 
-    version = django.get_version()
+
+def suite_directory(python=sys.executable):
+    """The tests/ of the sdist of this interpreter's Django, downloaded on first use."""
+    version = django_version(python)
     cache = ROOT / ".cache"
     target = cache / f"django-{version}"
     if not (target / "tests" / "runtests.py").exists():
-        cache.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            subprocess.run(
-                [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                 "--no-binary", "django", "--dest", scratch, f"django=={version}"],
-                check=True,
-            )
-            (archive,) = pathlib.Path(scratch).glob("*.tar.gz")
-            with tarfile.open(archive) as tar:
-                tar.extractall(scratch, filter="data")
-            (unpacked,) = (path for path in pathlib.Path(scratch).iterdir() if path.is_dir())
-            shutil.rmtree(target, ignore_errors=True)
-            unpacked.rename(target)
+        download_sdist("django", version, target, python)
     return target / "tests"
+
+
+def download_sdist(name, version, target, python=sys.executable):
+    """Unpacks a package's source distribution, got through pip, into this directory."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        subprocess.run(
+            [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+             "--no-binary", ":all:", "--dest", scratch, f"{name}=={version}"],
+            check=True,
+        )
+        (archive,) = pathlib.Path(scratch).glob("*.tar.gz")
+        with tarfile.open(archive) as tar:
+            tar.extractall(scratch, filter="data")
+        (unpacked,) = (path for path in pathlib.Path(scratch).iterdir() if path.is_dir())
+        shutil.rmtree(target, ignore_errors=True)
+        unpacked.rename(target)
+
+
+@contextlib.contextmanager
+def server(engine, uri=""):
+    """What SUITE_URI is to be for this engine: a server of this run's own unless an address is given."""
+    if uri or engine == "sqlite":
+        yield uri or ""
+    elif engine == "postgresql":
+        sys.path.insert(0, str(ROOT / "tests" / "logic"))
+        import databases
+
+        with databases.postgres() as connect:
+            if connect is None:
+                sys.exit("PostgreSQL or psycopg isn't installed")
+            with connect() as connection:
+                yield connection.info.host
+    else:
+        from djongo import embedded
+
+        scratch = scratch_directory()
+        try:
+            yield embedded.ensure_running(directory=scratch, cache_gb=2, durable=False)
+        finally:
+            embedded.stop(directory=scratch)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def scratch_directory():
@@ -63,21 +96,22 @@ def scratch_directory():
     return tempfile.mkdtemp(prefix="djongo-suite-")
 
 
-def run_app(label, suite, args, uri):
+def run_app(label, suite, args, uri, engine=None):
+    engine = engine or args.engine
     record = pathlib.Path(tempfile.mkstemp(prefix="djongo-suite-", suffix=".jsonl")[1])
     environment = dict(
         os.environ,
         PYTHONPATH=str(HERE),
-        SUITE_ENGINE=args.engine,
+        SUITE_ENGINE=engine,
         SUITE_URI=uri,
         SUITE_DATABASE="dj_" + uuid.uuid4().hex[:10],
         SUITE_RECORD=str(record),
         PYTHONWARNINGS="ignore",
     )
-    command = [sys.executable, "runtests.py", "--settings=suite_settings", "--noinput", "--parallel=1",
+    command = [args.python, "runtests.py", "--settings=suite_settings", "--noinput", "--parallel=1",
                f"--verbosity={args.verbosity}", *(["-k", args.k] if args.k else []), label]
     started = time.monotonic()
-    log = args.logs / f"{label}.log"
+    log = args.logs / f"{label}{'' if engine == 'djongo' else '-' + engine}.log"
     with open(log, "w") as out:
         process = subprocess.Popen(command, cwd=suite, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         try:
@@ -174,17 +208,16 @@ def print_lost(lost, baseline_name):
             print(f"  {outcome:18} {name}\n    {last[:200]}")
 
 
-def sqlite_baseline(labels):
+def sqlite_baseline(labels, python):
     """The path of a JSON file of these apps' run on SQLite; what it lacks is run now."""
-    import django
-
-    path = ROOT / ".cache" / f"suite-sqlite-{django.get_version()}.json"
+    path = ROOT / ".cache" / f"suite-sqlite-{django_version(python)}.json"
     known = json.loads(path.read_text()) if path.exists() else {"apps": {}}
     missing = sorted({label.split(".")[0] for label in labels} - set(known["apps"]))
     if missing:
         print(f"on SQLite first: {', '.join(missing)}", flush=True)
         part = path.with_suffix(".part")
-        subprocess.run([sys.executable, __file__, "--engine", "sqlite", "--out", str(part), *missing], stdout=subprocess.DEVNULL)
+        command = [sys.executable, __file__, "--engine", "sqlite", "--python", python, "--out", str(part), *missing]
+        subprocess.run(command, stdout=subprocess.DEVNULL)
         known["apps"] |= json.loads(part.read_text())["apps"]
         part.unlink()
         scratch = path.with_suffix(".new")
@@ -201,7 +234,8 @@ def default_apps():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", nargs="*", help="apps or test labels; default: the list in apps.txt")
-    parser.add_argument("--engine", choices=("djongo", "sqlite"), default="djongo")
+    parser.add_argument("--engine", choices=("djongo", "sqlite", "postgresql"), default="djongo")
+    parser.add_argument("--python", type=os.path.abspath, default=sys.executable, help="the interpreter that runs the suite; default: the one that runs this")
     parser.add_argument("--uri", help="use this MongoDB (a replica set) instead of starting one")
     parser.add_argument("--out", type=pathlib.Path, help="JSON file to write")
     parser.add_argument("--compare", type=pathlib.Path, help="JSON file of another run to compare with")
@@ -215,35 +249,21 @@ def main():
     args = parser.parse_args()
 
     labels = args.labels or default_apps()
-    suite = suite_directory()
+    suite = suite_directory(args.python)
     if args.against_sqlite:
-        args.compare = sqlite_baseline(labels)
+        args.compare = sqlite_baseline(labels, args.python)
         seconds = {app: result["seconds"] for app, result in json.loads(args.compare.read_text())["apps"].items()}
         labels.sort(key=lambda label: -seconds.get(label.split(".")[0], 0))  # the longest first, so that both processes end together
     args.logs.mkdir(parents=True, exist_ok=True)
     args.logs = args.logs.resolve()
-    scratch, uri, results = None, args.uri or "", {}
-    try:
-        if args.engine == "djongo" and not uri:
-            from djongo import embedded
-
-            scratch = scratch_directory()
-            uri = embedded.ensure_running(directory=scratch, cache_gb=2, durable=False)
-        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            jobs = {pool.submit(run_app, label, suite, args, uri): label for label in labels}
-            for job in concurrent.futures.as_completed(jobs):
-                results[jobs[job]] = job.result()
-                print(summary(jobs[job], job.result()), flush=True)
-                for line in job.result().get("tail", ()):
-                    print("    |", line)
-    finally:
-        if scratch:
-            from djongo import embedded
-
-            embedded.stop(directory=scratch)
-            shutil.rmtree(scratch, ignore_errors=True)
-
-    import django
+    results = {}
+    with server(args.engine, args.uri) as uri, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        jobs = {pool.submit(run_app, label, suite, args, uri): label for label in labels}
+        for job in concurrent.futures.as_completed(jobs):
+            results[jobs[job]] = job.result()
+            print(summary(jobs[job], job.result()), flush=True)
+            for line in job.result().get("tail", ()):
+                print("    |", line)
 
     results = {label: results[label] for label in labels}
     total = {name: sum(result[name] for result in results.values()) for name in OUTCOMES}
@@ -254,7 +274,7 @@ def main():
     broken = [label for label, result in results.items() if result["status"] != "ok"]
     report = {
         "engine": args.engine,
-        "django": django.get_version(),
+        "django": django_version(args.python),
         "total": total,
         "lost": {label: [row[:2] for row in rows] for label, rows in lost.items()},
         "apps": results,

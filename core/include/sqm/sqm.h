@@ -84,7 +84,7 @@ typedef struct sqm_decimal { uint64_t low, high; } sqm_decimal_t;
 typedef struct sqm_value {
     uint8_t type;       /* sqm_type_t */
     uint8_t bson_type;  /* SQM_JSON and SQM_BSON: the BSON type byte (0x03 document, 0x04 array, 0x02 string, 0x0A null ...) */
-    uint8_t flags;      /* reserved, 0 */
+    uint8_t flags;      /* SQM_TUPLE: 1 for a row (a, b), whose NULLs are unknown; 0 for an array. Else 0 */
     uint32_t len;       /* bytes (or items for SQM_TUPLE) */
     union {
         bool b;

@@ -1,0 +1,6 @@
+"""The fields by the name that migrations know them by: djongo.models.fields.EmbeddedField and the like."""
+
+from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField  # noqa: F401
+from .embedded import EmbeddedField, EmbeddedModelField  # noqa: F401
+from .json import DictField, JSONField, ListField  # noqa: F401
+from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField  # noqa: F401

@@ -1,0 +1,89 @@
+"""QuerySets and managers that let PyMongo through: `Entry.objects.mongo_find({...})`.
+
+`mongo_X` of a manager or QuerySet is X of the PyMongo collection behind the model, with PyMongo's arguments and results; it is PyMongo's connection, so it
+takes no part in the transaction of atomic(). `mongo_find`, `mongo_find_one` and `mongo_aggregate` take `as_models=True` and then give instances of the
+model: documents with an `_id` at least; what a document lacks is deferred or, of a whole document, the field's default.
+"""
+
+from django.db import connections, models, router
+
+
+class DjongoQuerySet(models.QuerySet):
+    def __getattr__(self, name):
+        return _pymongo_attribute(self, name)
+
+    # -- raw access
+
+    def _pymongo_collection(self):
+        from djongo.pymongo import collection
+
+        return collection(self.model, self.db)
+
+    def models_from_documents(self, documents):
+        """Model instances of documents of the model's collection, as PyMongo or a change stream gives them."""
+        return models_from_documents(self.model, documents, self.db)
+
+
+def _pymongo_attribute(queryset, name):
+    if not name.startswith("mongo_"):
+        raise AttributeError(f"{type(queryset).__name__!r} object has no attribute {name!r}")
+    name = name.removeprefix("mongo_")
+    collection = queryset._pymongo_collection()
+    # A Collection answers every unknown name with a sub-collection, which nobody meant.
+    if name.startswith("_") or not hasattr(type(collection), name):
+        raise AttributeError(f"PyMongo's Collection has no attribute {name!r}")
+    found = getattr(collection, name)
+    if name not in ("find", "find_one", "aggregate"):
+        return found
+
+    def call(*args, as_models=False, **kwargs):
+        result = found(*args, **kwargs)
+        if not as_models:
+            return result
+        if name == "find_one":
+            return None if result is None else next(models_from_documents(queryset.model, [result], queryset.db))
+        return models_from_documents(queryset.model, result, queryset.db)
+
+    return call
+
+
+def models_from_documents(model, documents, using="default"):
+    """An iterator of instances. A field whose value another Python type stands for (dates, durations, containers) has it."""
+    from .document import reader
+
+    fields = model._meta.concrete_fields
+    names = [_stored_name(model, field, using) for field in fields]
+    readers = [reader(field) for field in fields]
+    for document in documents:
+        values, present = [], []
+        for field, name, read in zip(fields, names, readers, strict=True):
+            if name in document:
+                value = document[name]
+                values.append(value if value is None or read is None else read(_native(value)))
+                present.append(field.attname)
+        yield model.from_db(using, present, values)
+
+
+def _native(value):
+    """PyMongo's Decimal128 as Decimal, at any depth."""
+    from bson import Decimal128
+
+    if isinstance(value, Decimal128):
+        return value.to_decimal()
+    if isinstance(value, dict):
+        return {key: _native(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_native(item) for item in value]
+    return value
+
+
+def _stored_name(model, field, using):
+    """A table that djongo made has its key in _id, whatever the column is called."""
+    return field.column
+
+
+class DjongoManager(models.Manager.from_queryset(DjongoQuerySet)):
+    def __getattr__(self, name):
+        if name.startswith("mongo_"):
+            return getattr(self.get_queryset(), name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -1,0 +1,58 @@
+"""What queries of the ORM read: the documents and keys that the server examined and the round trips, as EXPLAIN (ANALYZE, FORMAT JSON) tells them."""
+import pytest
+from django.db.models import Exists, OuterRef
+
+
+def assert_reads_only(plan, documents, round_trips):
+    """No collection is scanned, every scan was measured, and no more than so many documents were looked at."""
+    assert all("Documents Examined" in scan for scan in plan.scans if scan["Actual Loops"] and scan["Commands Sent"]), plan.show()
+    assert not any("COLLSCAN" in scan.get("Access", "") for scan in plan.scans), plan.show()
+    assert plan.documents <= documents, plan.show()
+    assert plan.round_trips <= round_trips, plan.show()
+    assert "$lookup" not in plan.text
+
+
+def test_filter_on_a_joined_tables_indexed_column(library, explain):
+    plan = explain(library.Book.objects.filter(author__name="author 77"))
+    assert plan.rows == library.Book.objects.filter(author_id=library.Author.objects.get(name="author 77").pk).count() > 3
+    assert_reads_only(plan, documents=plan.rows + 1, round_trips=2)
+
+
+def test_filter_on_a_nullable_foreign_keys_column(library, explain):
+    plan = explain(library.Book.objects.filter(editor__name="author 77"))
+    assert plan.rows > 0
+    assert_reads_only(plan, documents=plan.rows + 1, round_trips=2)
+
+
+def test_many_to_many_filter(library, explain):
+    plan = explain(library.Book.objects.filter(tags__name="tag 7"))
+    assert 40 < plan.rows < 140
+    assert_reads_only(plan, documents=2 * plan.rows + 1, round_trips=3)
+
+
+def test_in_queryset(library, explain):
+    plan = explain(library.Book.objects.filter(author__in=library.Author.objects.filter(name__in=["author 3", "author 4"])))
+    assert plan.rows > 5
+    assert_reads_only(plan, documents=plan.rows + 2, round_trips=2)
+
+
+def test_select_related_over_all_books(library, explain):
+    plan = explain(library.Book.objects.select_related("author", "publisher", "editor"))
+    assert plan.rows == 20_000
+    assert plan.round_trips <= 30, plan.show()
+    assert "$lookup" not in plan.text
+    assert plan.documents_of("library_book") == 20_000
+    assert plan.documents_of("library_author") <= 4_000
+    assert plan.documents_of("library_publisher") == 50
+    assert "COLLSCAN" not in plan.access("library_publisher") | plan.access("library_author")
+
+
+def test_what_django_hands_out(library):
+    """The list that PostgreSQL gives, too; without ANALYZE nothing runs."""
+    import json
+
+    (top,) = json.loads(library.Book.objects.filter(author__name="x").explain(format="json"))
+    assert top["Plan"]["Node Type"] == "Join" and "Round Trips" not in top
+    assert [plan["Relation Name"] for plan in top["Plan"]["Plans"]] == ["library_author", "library_book"]
+    text = library.Book.objects.filter(pk=7).explain(analyze=True)
+    assert "server: documents=1 keys=1 by " in text and "Round trips: 1" in text
