@@ -47,9 +47,9 @@ class GridFSStorage(Storage):
         while True:
             bucket, filename = self._bucket(name)
             file_id = self._write(bucket, filename, content)
-            if self._was_first(bucket, filename, file_id):
+            # Who looks last sees all others: of several that write one name at the same moment, at most one keeps it.
+            if not bucket.exists({"filename": filename, "_id": {"$ne": file_id}}):
                 return name
-            # Somebody took the name between get_available_name() and now.
             bucket.delete(file_id)
             name = self.get_available_name(name)
             content.seek(0)
@@ -134,10 +134,6 @@ class GridFSStorage(Storage):
             for chunk in content.chunks():
                 stored.write(chunk.encode() if isinstance(chunk, str) else chunk)
         return stored._id
-
-    @staticmethod
-    def _was_first(bucket, filename, file_id):
-        return all(found._id >= file_id for found in bucket.find({"filename": filename}))
 
     def _replace(self, name, content):
         """Writes a file in place of those of that name."""
