@@ -133,6 +133,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     referenced_tables = None
     # ENFORCE_SCHEMA, as it was when the connection was opened.
     enforce_schema = False
+    # The compiler that is executing a SELECT: it knows how its cursor should fetch each column.
+    reading = None
 
     def get_connection_settings(self):
         """The checked settings; starts the embedded server when it is its turn."""
@@ -165,6 +167,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     @async_unsafe
     def create_cursor(self, name=None):
         cursor = self.connection.cursor()
+        if self.reading is not None:
+            cursor.formats = self.reading.formats()
         return _LoggingCursor(cursor) if logger.isEnabledFor(logging.DEBUG) else cursor
 
     def get_database_version(self):

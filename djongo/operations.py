@@ -39,6 +39,7 @@ COMPARABLE_TYPES = (
 
 
 class DatabaseOperations(BaseDatabaseOperations):
+    compiler_module = "djongo.compiler"
     cast_char_field_without_max_length = "varchar"
     cast_data_types = {
         "AutoField": "integer",

@@ -29,6 +29,7 @@ struct Cursor {
     Cursor *previous, *next;    /* on connection->open */
     PyObject *sql;              /* of the last execute: errors show it */
     PyObject *description;      /* NULL until asked for */
+    PyObject *formats;          /* bytes, or NULL */
     PyObject *held;             /* list of rows, or NULL */
     Py_ssize_t held_next;
     const char *kind;           /* "INSERT": static text */
@@ -282,7 +283,7 @@ static PyObject *cursor_executemany(Cursor *self, PyObject *const *args, Py_ssiz
 static PyObject *row_of(Cursor *self) {
     self->phase = STREAMING;
     self->fetched++;
-    return row_new(self->connection->state, statement_of(self), self->column_count, self->connection->json_text);
+    return row_new(self->connection->state, statement_of(self), self->column_count, self->connection->json_text, self->formats);
 }
 
 static PyObject *take_held(Cursor *self) {
@@ -416,6 +417,15 @@ static PyObject *get_row_count(Cursor *self, void *unused) { return (void)unused
 static PyObject *get_connection(Cursor *self, void *unused) { return (void)unused, Py_NewRef(self->connection); }
 static PyObject *get_closed(Cursor *self, void *unused) { return (void)unused, PyBool_FromLong(self->closed); }
 static PyObject *get_last_row_id(Cursor *self, void *unused) { return (void)unused, self->last_id ? PyLong_FromLongLong(self->last_id) : Py_NewRef(Py_None); }
+static PyObject *get_formats(Cursor *self, void *unused) { return (void)unused, Py_NewRef(self->formats ? self->formats : Py_None); }
+
+static int set_formats(Cursor *self, PyObject *value, void *unused) {
+    (void)unused;
+    if (value && value != Py_None && !PyBytes_Check(value)) return PyErr_SetString(PyExc_TypeError, "formats is bytes, one for each column, or None"), -1;
+    Py_XSETREF(self->formats, value && value != Py_None ? Py_NewRef(value) : NULL);
+    return 0;
+}
+
 static PyObject *get_array_size(Cursor *self, void *unused) { return (void)unused, PyLong_FromSsize_t(self->array_size); }
 
 static int set_array_size(Cursor *self, PyObject *value, void *unused) {
@@ -464,11 +474,13 @@ static int cursor_traverse(Cursor *self, visitproc visit, void *arg) {
     Py_VISIT(self->connection);
     Py_VISIT(self->description);
     Py_VISIT(self->held);
+    Py_VISIT(self->formats);
     return 0;
 }
 
 static int cursor_clear(Cursor *self) {
     Py_CLEAR(self->description);
+    Py_CLEAR(self->formats);
     Py_CLEAR(self->held);
     return 0;
 }
@@ -515,6 +527,9 @@ static PyGetSetDef cursor_getset[] = {
     {"description", (getter)get_description, NULL, "A 7-tuple for each column, (name, SQL type, None ...); None when there are no rows.", NULL},
     {"rowcount", (getter)get_row_count, NULL, "Rows written, or rows of a finished SELECT; -1 when unknown.", NULL},
     {"lastrowid", (getter)get_last_row_id, NULL, "The last generated key of an INSERT, or None.", NULL},
+    {"formats", (getter)get_formats, (setter)set_formats,
+     "How columns are fetched: bytes, one for each column, or None. b'l': documents and arrays as Document and Array, which decode what is\n"
+     "asked for; b'n': JSON as Python objects in spite of json_text; any other: as always.", NULL},
     {"arraysize", (getter)get_array_size, (setter)set_array_size, "Default size of fetchmany.", NULL},
     {"connection", (getter)get_connection, NULL, NULL, NULL},
     {"closed", (getter)get_closed, NULL, NULL, NULL},

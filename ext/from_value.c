@@ -9,6 +9,9 @@
  *     JSON                            Python objects, or JSON text with json_text
  *     BSON TUPLE                      dict, list, PyMongo's class for types that Python lacks (Regex, Timestamp ...); list
  *
+ * A column's format may say otherwise: LAZY, documents and arrays are Document and Array objects (document.c) that hold the BSON and decode what is asked
+ * for; NATIVE, JSON comes as Python objects in spite of json_text.
+ *
  * Inside documents BSON dates are naive UTC datetimes, decimal128 is Decimal, binary of subtype 3 and 4 is UUID. Data may come from anywhere, so every
  * length is checked; errors are DataError and name the column, with its text made only on failure. A tuple of plain values is taken
  * from the collector's sight at once (it cannot be in a cycle), which spares a fetch of a million rows a dozen full collections. */
@@ -29,9 +32,10 @@ enum { MAX_DEPTH = 250 };
 /* Where a value comes from: all that an error message needs. */
 typedef struct Source {
     ModuleState *state;
-    const sqm_statement_t *statement;
+    const sqm_statement_t *statement;   /* NULL: a Document that has outlived it */
+    PyObject *owner;                    /* the Document or Array whose bytes are read, for nested ones to share; NULL in a row */
     int column, depth;
-    bool json_text;
+    bool json_text, lazy;
     bool plain;     /* no container was made: the row can be untracked */
 } Source;
 
@@ -42,6 +46,7 @@ static PyObject *fail(const Source *source, sqm_error_code_t code, const char *f
     va_start(arguments, format);
     PyOS_vsnprintf(problem, sizeof problem, format, arguments);
     va_end(arguments);
+    if (!source->statement) return raise_error(source->state, code, "stored document: %s", problem);
     return raise_error(source->state, code, "column \"%.150s\": %s", sqm_column_name(source->statement, source->column), problem);
 }
 
@@ -238,6 +243,7 @@ static PyObject *read_container(Reader *r, bool is_array) {
     if (!has(r, 5)) return fail_corrupt(r->source);
     uint32_t size = peek_u32(r->at);
     if (size < 5 || !has(r, size) || r->at[size - 1] != 0) return fail_corrupt(r->source);
+    if (r->source->lazy) return document_new(r->source->state, r->source->owner, take(r, size), size, is_array);
     Reader inner = {.source = r->source, .at = r->at + 4, .end = r->at + size - 1};
     r->at += size;
 
@@ -373,6 +379,68 @@ static PyObject *bson_value_new(Source *source, const sqm_value_t *value) {
     return read_value(&r, value->bson_type);
 }
 
+/* The bytes of a value in a document; 0 if they are not there. */
+static size_t stored_size(uint8_t type, const uint8_t *at, size_t left) {
+    size_t size = 0;
+    const uint8_t *nul;
+    switch ((bson_type_t)type) {
+    case BSON_TYPE_UNDEFINED:
+    case BSON_TYPE_NULL:
+    case BSON_TYPE_MINKEY:
+    case BSON_TYPE_MAXKEY: return 0;
+    case BSON_TYPE_BOOL: size = 1; break;
+    case BSON_TYPE_INT32: size = 4; break;
+    case BSON_TYPE_DOUBLE:
+    case BSON_TYPE_DATE_TIME:
+    case BSON_TYPE_TIMESTAMP:
+    case BSON_TYPE_INT64: size = 8; break;
+    case BSON_TYPE_OID: size = 12; break;
+    case BSON_TYPE_DECIMAL128: size = 16; break;
+    case BSON_TYPE_DOCUMENT:
+    case BSON_TYPE_ARRAY:
+    case BSON_TYPE_CODEWSCOPE: size = left < 4 ? SIZE_MAX : peek_u32(at); break;
+    case BSON_TYPE_UTF8:
+    case BSON_TYPE_SYMBOL:
+    case BSON_TYPE_CODE: size = left < 4 ? SIZE_MAX : (size_t)peek_u32(at) + 4; break;
+    case BSON_TYPE_BINARY: size = left < 4 ? SIZE_MAX : (size_t)peek_u32(at) + 5; break;
+    case BSON_TYPE_DBPOINTER: size = left < 4 ? SIZE_MAX : (size_t)peek_u32(at) + 4 + 12; break;
+    case BSON_TYPE_REGEX:
+        nul = memchr(at, 0, left);
+        nul = nul ? memchr(nul + 1, 0, left - (size_t)(nul + 1 - at)) : NULL;
+        size = nul ? (size_t)(nul + 1 - at) : SIZE_MAX;
+        break;
+    case BSON_TYPE_EOD: size = SIZE_MAX; break;
+    }
+    return size ? size : SIZE_MAX;
+}
+
+bool stored_next(ModuleState *state, StoredItem *item, const uint8_t **at, const uint8_t *end) {
+    Source source = {.state = state};
+    if (*at == end) return false;
+    Reader r = {.source = &source, .at = *at, .end = end};
+    item->type = *take(&r, 1);
+    item->key = take_cstring(&r, &item->key_length);
+    if (!item->key) return false;
+    item->value = r.at;
+    item->size = stored_size(item->type, r.at, (size_t)(end - r.at));
+    if (item->size > (size_t)(end - r.at)) return fail_corrupt(&source) != NULL;
+    *at = r.at + item->size;
+    return true;
+}
+
+PyObject *stored_value_new(ModuleState *state, PyObject *owner, const StoredItem *item) {
+    if (!PyDateTimeAPI) PyDateTime_IMPORT;
+    if (!PyDateTimeAPI) return NULL;
+    Source source = {.state = state, .owner = owner, .lazy = owner != NULL};
+    Reader r = {.source = &source, .at = item->value, .end = item->value + item->size};
+    return read_value(&r, item->type);
+}
+
+PyObject *stored_key_new(ModuleState *state, const StoredItem *item) {
+    Source source = {.state = state};
+    return key_new(&source, item->key, item->key_length);
+}
+
 static PyObject *json_text_new(const Source *source, const sqm_value_t *value) {
     size_t length;
     char *text = sqm_value_to_json(value, &length);
@@ -419,15 +487,24 @@ static inline PyObject *value_new(Source *source, const sqm_value_t *value) {
     return fail(source, SQM_ERROR_INTERNAL, "value of unknown type %d", value->type);
 }
 
-PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text) {
+PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats) {
     if (!PyDateTimeAPI) PyDateTime_IMPORT;      /* the pointer is one per file */
     if (!PyDateTimeAPI) return NULL;
     const sqm_value_t *values = sqm_row(statement);
     PyObject *row = PyTuple_New(column_count);
     if (!row) return NULL;
     Source source = {.state = state, .statement = statement, .json_text = json_text, .plain = true};
+    const char *format = formats ? PyBytes_AS_STRING(formats) : NULL;
+    Py_ssize_t format_count = formats ? PyBytes_GET_SIZE(formats) : 0;
     for (int i = 0; i < column_count; i++) {
         source.column = i;
+        if (i < format_count) {
+            source.lazy = format[i] == FORMAT_LAZY;
+            source.json_text = json_text && format[i] != FORMAT_NATIVE;
+        } else {
+            source.lazy = false;
+            source.json_text = json_text;
+        }
         PyObject *value = value_new(&source, &values[i]);
         if (!value) {
             Py_DECREF(row);

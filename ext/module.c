@@ -278,7 +278,7 @@ static PyMethodDef module_methods[] = {
     {"connect", (PyCFunction)(void (*)(void))module_connect, METH_VARARGS | METH_KEYWORDS,
      "connect(uri, database, *, json_text=False, autocommit=False, connect_timeout_ms=0, server_selection_timeout_ms=0,\n"
      "        app_name=None, work_mem=0, lock_timeout_ms=0) -> Connection\n\n"
-     "Opens a database. With json_text, json columns are fetched as JSON text, otherwise as Python objects. 0 means the default."},
+     "Opens a database. With json_text, jsonb values are fetched as JSON text, otherwise as Python objects. 0 means the default."},
     {"DateFromTicks", date_from_ticks, METH_O, "DateFromTicks(ticks) -> datetime.date, in UTC"},
     {"TimeFromTicks", time_from_ticks, METH_O, "TimeFromTicks(ticks) -> datetime.time, in UTC"},
     {"TimestampFromTicks", timestamp_from_ticks, METH_O, "TimestampFromTicks(ticks) -> naive datetime.datetime, in UTC"},
@@ -308,6 +308,8 @@ static bool add_types(PyObject *module, ModuleState *state) {
     if (!add_type(module, &connection_spec, "Connection", &state->connection_type)) return false;
     if (!add_type(module, &cursor_spec, "Cursor", &state->cursor_type)) return false;
     if (!add_type(module, &json_spec, "Json", &state->json_type)) return false;
+    if (!add_type(module, &document_spec, "Document", &state->document_type)) return false;
+    if (!add_type(module, &array_spec, "Array", &state->array_type)) return false;
     if (!add_type(module, &type_object_spec, NULL, &state->type_object_type)) return false;
     /* PEP 249, optional: the exceptions as attributes of connections. */
 #define EXCEPTION(name, base, doc) \
@@ -357,7 +359,8 @@ static int module_exec(PyObject *module) {
 
 /* Every object the state owns, for traverse and clear. */
 #define STATE_OBJECTS(OBJECT)                                                                                                  \
-    OBJECT(connection_type) OBJECT(cursor_type) OBJECT(json_type) OBJECT(type_object_type) OBJECT(Decimal) OBJECT(UUID)        \
+    OBJECT(connection_type) OBJECT(cursor_type) OBJECT(json_type) OBJECT(type_object_type) OBJECT(document_type)               \
+    OBJECT(array_type) OBJECT(Decimal) OBJECT(UUID)                                                                            \
     OBJECT(json_loads) OBJECT(safe_uuid_unknown) OBJECT(no_arguments) OBJECT(str_bytes) OBJECT(str_int) OBJECT(str_is_safe)    \
     OBJECT(str_utcoffset) OBJECT(str_params)
 

@@ -6,6 +6,7 @@
  *     cursor.c       Cursor: one statement at a time, streaming
  *     to_value.c     Python parameter -> sqm_value_t, memory owned by an Execution
  *     from_value.c   sqm_value_t -> Python object (the hot loop)
+ *     document.c     Document and Array: stored BSON as Python objects that decode what is asked for
  *     module.c       state, exceptions, constants; the one function that raises
  *
  * Invariants
@@ -59,7 +60,7 @@ typedef struct ModuleState {
 #define BSON_CLASS(name, module) PyTypeObject *name;
     BSON_CLASSES(BSON_CLASS)
 #undef BSON_CLASS
-    PyTypeObject *connection_type, *cursor_type, *json_type, *type_object_type;
+    PyTypeObject *connection_type, *cursor_type, *json_type, *type_object_type, *document_type, *array_type;
     PyTypeObject *Decimal, *UUID;
     PyObject *json_loads, *safe_uuid_unknown, *no_arguments;
     PyObject *str_bytes, *str_int, *str_is_safe, *str_utcoffset, *str_params;
@@ -96,8 +97,33 @@ bool execution_bind(ModuleState *state, Execution *execution, PyObject *paramete
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
-/* The current row as a tuple; NULL with an exception that names the column. */
-PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text);
+/* How a column is fetched, as Cursor.formats says with one character per column; any other character, or none: as the connection says. */
+enum { FORMAT_LAZY = 'l', FORMAT_NATIVE = 'n' };
+
+/* The current row as a tuple; NULL with an exception that names the column. `formats`: bytes, or NULL. */
+PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats);
+
+/* ---- stored documents (document.c), read piece by piece ----------------------------------------------------------- */
+
+/* A Document or an Array of these bytes: copied, or shared with `owner` (one of the two) if there is one. Their length was checked. */
+PyObject *document_new(ModuleState *state, PyObject *owner, const uint8_t *bytes, uint32_t size, bool is_array);
+/* If `object` is a Document or an Array: its bytes. */
+const uint8_t *document_bytes(ModuleState *state, PyObject *object, uint32_t *size, bool *is_array);
+
+/* One element of a BSON document. */
+typedef struct StoredItem {
+    uint8_t type;
+    const char *key;
+    size_t key_length;
+    const uint8_t *value;
+    size_t size;
+} StoredItem;
+
+/* Steps *at over the next element; false at the end, and with DataError set if it is malformed. */
+bool stored_next(ModuleState *state, StoredItem *item, const uint8_t **at, const uint8_t *end);
+/* Nested documents and arrays are lazy if there is an owner. */
+PyObject *stored_value_new(ModuleState *state, PyObject *owner, const StoredItem *item);
+PyObject *stored_key_new(ModuleState *state, const StoredItem *item);
 
 /* ---- objects ---------------------------------------------------------------------------------------------------- */
 
@@ -129,6 +155,6 @@ typedef struct Json {
     PyObject *value;
 } Json;
 
-extern PyType_Spec connection_spec, cursor_spec, json_spec;
+extern PyType_Spec connection_spec, cursor_spec, json_spec, document_spec, array_spec;
 
 #endif

@@ -9,6 +9,7 @@
  *     uuid.UUID, bson.ObjectId            UUID OBJECTID
  *     tuple                               TUPLE of converted items (IN %s)
  *     dict, list, bson.Regex ...          BSON: a document, an array, a value; never an operator
+ *     Document, Array                     BSON: the bytes that they hold
  *     Json(anything above)                JSON
  *
  * Anything else is ProgrammingError "can't adapt type 'X'". Text parameters hold no NUL (as in PostgreSQL); strings inside documents may. JSON has no NaN.
@@ -574,6 +575,13 @@ static Verdict append_bson_class(Encoder *e, bson_t *to, const char *key, int n,
     return NOT_SCALAR;
 }
 
+/* A Document or an Array: its bytes as they were stored. */
+static bool append_stored(Encoder *e, bson_t *to, const char *key, int n, const uint8_t *bytes, uint32_t size, bool is_array, const Path *path) {
+    bson_t stored;
+    if (!bson_init_static(&stored, bytes, size)) return fail(e, path, SQM_ERROR_INVALID_ARGUMENT, "the stored value is not well-formed BSON");
+    return (is_array ? bson_append_array(to, key, n, &stored) : bson_append_document(to, key, n, &stored)) || fail_size(e, path);
+}
+
 /* Appends any value that a document can hold. */
 static bool append(Encoder *e, bson_t *to, const char *key, int n, PyObject *value, const Path *path) {
     if (to->len > MAX_DOCUMENT_BYTES) return fail_size(e, NULL);
@@ -588,6 +596,10 @@ static bool append(Encoder *e, bson_t *to, const char *key, int n, PyObject *val
         return (long_int ? bson_append_int64(to, key, n, scalar.u.i) : append_scalar(to, key, n, &scalar)) || fail_size(e, path);
     }
     if (PyDict_Check(value) || PyList_Check(value) || PyTuple_Check(value)) return append_container(e, to, key, n, value, path);
+    uint32_t stored_size;
+    bool is_array;
+    const uint8_t *stored = document_bytes(e->state, value, &stored_size, &is_array);
+    if (stored) return append_stored(e, to, key, n, stored, stored_size, is_array, path);
     verdict = append_bson_class(e, to, key, n, value, path);
     if (verdict == CONVERTED) return true;
     if (verdict == NOT_SCALAR) return fail_type(e, path, value);

@@ -9,14 +9,13 @@ largest. `unique=True` on the base field, or on a field of the container, is: un
 """
 
 import copy
-from collections.abc import Mapping
 
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .document import check_depth, path_error, plain, reader, run_pre_save, to_plain_stored, to_stored
+from .document import StoredArray, check_depth, path_error, plain, reader, run_pre_save, to_plain_stored, to_stored
 from .embedded import ContainerField, EmbeddedField
 
 
@@ -164,7 +163,7 @@ class ArrayField(ContainerField):
     def make(self, value):
         if type(value) is ArrayValue or value is None:
             return value
-        if is_stored_array(value):
+        if type(value) is StoredArray:
             return self.from_stored(value)
         if isinstance(value, (list, tuple)):
             if isinstance(self.base_field, ContainerField):
@@ -173,7 +172,7 @@ class ArrayField(ContainerField):
         return value
 
     def from_stored(self, value):
-        if isinstance(value, Mapping) or not (isinstance(value, (list, tuple)) or is_stored_array(value)):
+        if not isinstance(value, (list, tuple)) and type(value) is not StoredArray:
             return value
         base = self.base_field
         if base is None:
@@ -290,11 +289,6 @@ class ArrayField(ContainerField):
 
 def _as_it_is(value):
     return value
-
-
-def is_stored_array(value):
-    """Is it an array as the extension gives it?"""
-    return False
 
 
 # djongo before 1.3.

@@ -15,17 +15,24 @@ Invariant: to_document() of what from_document() made gives the same stored valu
 import datetime
 import decimal
 import uuid
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.base import ModelState
 
+from djongo import _sqm
+
 from .base import CONTAINER_PREFIX, container_apps
 
 # Levels of documents and arrays in one field's value: MongoDB's limit for a document.
 MAX_DEPTH = 100
+# What the extension gives for stored documents and arrays that nobody has looked into.
+StoredDocument, StoredArray = _sqm.Document, _sqm.Array
+Mapping.register(StoredDocument)
+Sequence.register(StoredArray)
+_stored = StoredDocument, StoredArray
 _container_classes = {}
 _missing = object()
 
@@ -165,15 +172,13 @@ def reader(field):
 
 def plain(value):
     """Dicts and lists all the way down."""
+    if type(value) in _stored:
+        return value.decode()
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in _items(value)}
-    if isinstance(value, (list, tuple)) or _is_stored_array(value):
+    if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
-
-
-def _is_stored_array(value):
-    return False
 
 
 def _items(mapping):
@@ -293,6 +298,10 @@ class ContainerValue(models.Model):
     def prepare_database_save(self):
         # Has every model, for foreign keys; by it UPDATE would take the value for a reference.
         raise AttributeError("prepare_database_save")
+
+    def is_untouched(self):
+        """Was no field looked at since the document was read?"""
+        return self._document is not None and self.__dict__.keys() <= {"_document", "_state"}
 
     # -- the mapping
 
@@ -491,13 +500,15 @@ def to_document(value, connection, depth=1):
     """The dict to be stored: each field's value as the field stores it, then the unknown keys. ValidationErrors name the path."""
     check_depth(depth)
     layout = value._layout
+    if type(value._document) is StoredDocument and value.is_untouched():
+        return value._document
     document, errors = {}, []
     untouched = value._document if value._document is not None else None
     for field in layout.fields:
         if untouched is not None and field.attname not in value.__dict__:
             # As it was stored: never looked at.
             if field.column in untouched:
-                document[field.column] = plain(untouched[field.column])
+                document[field.column] = untouched[field.column]
                 continue
         item = getattr(value, field.attname)
         if item is None and field.column in layout.optional:

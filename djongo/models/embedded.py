@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from .base import DjongoField
 from .document import (
     ContainerValue,
+    StoredDocument,
     clean_container,
     container_class,
     check_depth,
@@ -59,6 +60,8 @@ class ContainerField(DjongoField, models.Field):
 
     descriptor_class = ContainerAttribute
     empty_strings_allowed = False
+    # The compiler leaves the value to the attribute.
+    is_lazy = True
 
     def make(self, value):
         """The value as it appears on an instance; whatever can't be one stays as it is, for validation to tell of."""
@@ -210,7 +213,7 @@ class EmbeddedField(ContainerField):
     def make(self, value):
         if value is None or isinstance(value, ContainerValue):
             return value
-        if is_stored_document(value):
+        if type(value) is StoredDocument:
             return self.from_stored(value)
         if isinstance(value, (Mapping, models.Model)):
             try:
@@ -292,7 +295,7 @@ class EmbeddedField(ContainerField):
         if value is None:
             return None
         document = to_document(value, connection, depth)
-        if self.is_polymorphic:
+        if self.is_polymorphic and isinstance(document, dict):
             document = {LABEL: type(value).container_of._meta.label, **document}
         return document
 
@@ -300,11 +303,6 @@ class EmbeddedField(ContainerField):
         from .formfields import embedded_form_field
 
         return embedded_form_field(self, **kwargs)
-
-
-def is_stored_document(value):
-    """Is it a document as the extension gives it?"""
-    return False
 
 
 def check_container(model):

@@ -25,14 +25,8 @@ class JSONField(DjongoField, models.JSONField):
         "invalid": _("Value can't be stored: %(problem)s"),
     }
 
-    def db_type(self, connection):
-        # json and not jsonb: those come as text, for Django's own JSONField.
-        return "json" if connection.vendor == "djongo" else super().db_type(connection)
-
-    def from_db_value(self, value, expression, connection):
-        if connection.vendor != "djongo":
-            return super().from_db_value(value, expression, connection)
-        return plain(value)
+    # The compiler has the cursor give Python objects; from_db_value is left for raw(), which gets JSON text.
+    is_native_json = True
 
     from_stored = staticmethod(plain)
 
@@ -80,9 +74,6 @@ class ListField(JSONField):
 
     description = _("List")
     kinds, kind_name = (list, tuple), "list"
-
-    def db_type(self, connection):
-        return super().db_type(connection)
 
 
 class DictField(JSONField):

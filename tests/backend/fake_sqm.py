@@ -47,6 +47,14 @@ class NotSupportedError(DatabaseError):
     pass
 
 
+class Document:
+    pass
+
+
+class Array:
+    pass
+
+
 class Json:
     def __init__(self, value):
         self.value = value

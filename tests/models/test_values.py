@@ -9,6 +9,7 @@ import uuid
 
 from bson import ObjectId
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.test import TestCase, TransactionTestCase
 from shop.models import Blog, Cat, Dog, Entry, Every, Holder, Node, Owner, Plain, PlainHolder, Tour
 
@@ -173,6 +174,9 @@ class ArrayValues(TestCase):
         row = Entry.objects.values("blog", "tags", "authors").get()
         self.assertEqual(row, {"blog": {"name": "b"}, "tags": ["a"], "authors": [{"name": "P"}]})
         self.assertEqual(json.dumps(row["tags"]), '["a"]')
+        self.assertEqual([type(value).__name__ for value in row.values()], ["Blog", "list", "ArrayValue"])
+        entry = Entry.objects.raw("SELECT * FROM shop_entry")[0]
+        self.assertEqual((entry.blog, entry.tags, entry.authors[0].name), ({"name": "b"}, ["a"], "P"))
 
     def test_json_list_dict(self):
         value = {"when": datetime.datetime(2020, 1, 1), "oid": ObjectId(), "n": decimal.Decimal("1.50"), "b": b"x", "l": [{"a": None}], "dotted.key": 1}
@@ -184,7 +188,7 @@ class ArrayValues(TestCase):
         for name, wrong in (("dict", [1]), ("list", {"a": 1})):
             with self.assertRaises(ValidationError):
                 Holder(**{name: wrong}).full_clean()
-            with self.assertRaises(ValidationError):
+            with self.assertRaises(ValidationError), transaction.atomic():
                 Holder(**{name: wrong}).save()
         entry = saved(Entry(headline="h", data=[1, "x"]))
         self.assertEqual(entry.data, [1, "x"])
