@@ -629,6 +629,7 @@ static void describe_column(Text *out, const Table *t, int i) {
     say_flag(out, "not_null", c->not_null);
     say_text(out, "default", c->default_text);
     say_flag(out, "auto", c->identity);
+    say_flag(out, "implicit", c->implicit);
     say_flag(out, "primary_key", in_primary_key(t, i));
     say_number(out, "max_length", text ? c->type.length : -1);
     say_number(out, "precision", numeric ? c->type.length : -1);

@@ -781,7 +781,7 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     const Table *rows = table_copy(&d->arena, t);
     Column *c = &t->columns.at[column];
     Type old = c->type, type = type_of(d, a->type);
-    bool same = is_own_cast(a->expr, c) && same_storage(old, type);
+    bool same = is_own_cast(a->expr, c) && same_storage(old, type) && !c->implicit;    /* the column may be of today's type and the documents of before */
     for (int i = 0; i < t->columns.n && !same; i++)
         if (i != column && generated_from(d, t, i, column))
             fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));

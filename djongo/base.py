@@ -11,6 +11,7 @@ import functools
 import logging
 import logging.config
 import socket
+import time
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -35,6 +36,8 @@ from .uri import DEFAULT_PORT, check_logging, connection_settings, has_host  # i
 from .validation import DatabaseValidation  # isort:skip
 
 logger = logging.getLogger("djongo")
+# How long what is known of other processes' definitions serves. They only matter to what an old document lacks.
+GAPS_SECONDS = 60
 functions.register()
 
 
@@ -133,6 +136,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     referenced_tables = None
     # ENFORCE_SCHEMA, as it was when the connection was opened.
     enforce_schema = False
+    # Table -> columns that its documents may lack, and until when that is taken for true.
+    known_gaps = None, 0
     # The compiler that is executing a SELECT: it knows how its cursor should fetch each column.
     reading = None
 
@@ -199,6 +204,20 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         except self.Database.Error:
             return False
         return True
+
+    def gaps(self, table):
+        """Columns declared over documents that were there before them."""
+        found, until = self.known_gaps
+        if found is None or time.monotonic() > until:
+            self.known_gaps = found, _ = {}, time.monotonic() + GAPS_SECONDS
+        if table not in found:
+            try:
+                self.ensure_connection()
+                columns = self.connection.table(table)["columns"]
+            except self.Database.Error:
+                columns = ()  # the statement will say it
+            found[table] = frozenset(column["name"] for column in columns if column.get("implicit"))
+        return found[table]
 
     def check_constraints(self, table_names=None):
         """Raise IntegrityError for the first row that refers to a row which isn't there.

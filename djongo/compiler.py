@@ -1,12 +1,17 @@
-"""Django's compilers, with one difference for SELECT: what a column's field would make of a cell is left out where the cell can come as it is wanted.
+"""Django's compilers, with a difference for SELECT: what a column's field would make of a cell is left out where the cell can come as it is wanted.
 
 A model with containers is loaded without decoding them: the cursor hands over Document and Array objects (Cursor.formats), no converter runs for these
 columns, and the field's attribute makes the value on access. values(), annotations and raw() know no such attribute: there the converters run.
 djongo's JSONField gets Python objects with all of BSON's types, where Django's gets JSON text.
+And one more: a column declared over documents that were there may be missing in them, and then reads as its field's default.
 """
 
+import functools
+
+from django.db.models.expressions import ColPairs
 from django.db.models.sql import compiler
 from django.db.models.sql.compiler import SQLAggregateCompiler, SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler  # noqa: F401
+from django.db.models.sql.constants import LOUTER
 
 LAZY, NATIVE, ORDINARY = b"ln "
 
@@ -37,10 +42,29 @@ class SQLCompiler(compiler.SQLCompiler):
                     found[i] = LAZY
         return bytes(found) if found.strip() else None
 
+    def _add_defaults(self, converters, expressions):
+        """What documents from before a column was declared lack reads as the field's default."""
+        for i, expression in enumerate(expressions):
+            if isinstance(expression, ColPairs):
+                return  # a composite key: positions aren't columns
+            field = getattr(expression, "target", None)
+            if field is None or field.null or field.primary_key or not field.has_default():
+                continue
+            join = self.query.alias_map.get(expression.alias)
+            if join is None or join.join_type == LOUTER or field.column not in self.connection.gaps(join.table_name):
+                continue  # beyond an outer join, NULL may be a row that isn't there
+            known, _ = converters.get(i, ((), expression))
+            converters[i] = [*known, functools.partial(_default, field)], expression
+
     def get_converters(self, expressions):
         converters = super().get_converters(expressions)
+        self._add_defaults(converters, expressions)
         if converters and self.select and len(expressions) == self.col_count:
             for i, format in enumerate(self.formats() or b""):
                 if format != ORDINARY:
                     converters.pop(i, None)
         return converters
+
+
+def _default(field, value, expression, connection):
+    return field.get_default() if value is None else value

@@ -16,6 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 
 def define(connection, enforce_schema, kind, table, column):
+    connection.known_gaps = None, 0
     if (enforce_schema and kind != "undescribed") or not apps.models_ready:
         return None
     found = models_of(table)

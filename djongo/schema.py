@@ -5,6 +5,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.expressions import Col, F, OrderBy
 from django.db.models.indexes import IndexExpression
 
+from . import implicit
+
 AUTO_FIELDS = frozenset(["AutoField", "BigAutoField", "SmallAutoField"])
 
 
@@ -16,9 +18,53 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     def execute(self, sql, params=()):
         self.connection.referenced_tables = None
+        self.connection.known_gaps = None, 0
         if params is None:
             return super().execute(sql, None)
         return super().execute(self.connection.ops.compose_sql(str(sql), params), None)
+
+    # Before a table of djongo 1.3, or one that nobody declared, is altered it is described, as the migration's own models have it then.
+
+    def _describe(self, model, table=None):
+        if self.collect_sql:
+            return
+        table = table or model._meta.db_table
+        self.connection.ensure_connection()
+        try:
+            known = self.connection.connection.table(table)
+        except self.connection.Database.ProgrammingError:
+            return
+        if not known.get("described", True) and not known.get("view"):
+            self.execute(implicit.adopt_sql(self.connection, [model], table), None)
+
+    def add_field(self, model, field):
+        self._describe(model)
+        super().add_field(model, field)
+
+    def remove_field(self, model, field):
+        self._describe(model)
+        super().remove_field(model, field)
+
+    def alter_field(self, model, old_field, new_field, strict=False):
+        self._describe(model)
+        super().alter_field(model, old_field, new_field, strict)
+
+    def alter_db_table(self, model, old_db_table, new_db_table):
+        if old_db_table != new_db_table:
+            self._describe(model, old_db_table)
+        super().alter_db_table(model, old_db_table, new_db_table)
+
+    def alter_unique_together(self, model, old_unique_together, new_unique_together):
+        self._describe(model)
+        super().alter_unique_together(model, old_unique_together, new_unique_together)
+
+    def add_constraint(self, model, constraint):
+        self._describe(model)
+        super().add_constraint(model, constraint)
+
+    def remove_constraint(self, model, constraint):
+        self._describe(model)
+        super().remove_constraint(model, constraint)
 
     def quote_value(self, value):
         return self.connection.ops.literal(value)
@@ -66,12 +112,14 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     # An index on "expressions" that are nothing but columns is an ordinary one, which Django doesn't know.
 
     def add_index(self, model, index):
+        self._describe(model)
         if index.contains_expressions and all(map(_is_column, index.expressions)):
             self.execute(index.create_sql(model, self), params=None)
         else:
             super().add_index(model, index)
 
     def remove_index(self, model, index):
+        self._describe(model)
         if index.contains_expressions and all(map(_is_column, index.expressions)):
             self.execute(index.remove_sql(model, self))
         else:

@@ -65,10 +65,11 @@ pilots = Group.objects.create(name="pilots")
 pilots.permissions.add(Permission.objects.get(codename="add_flight"), Permission.objects.get(codename="view_flight"))
 bob.groups.add(pilots)
 
-session = SessionStore(session_key="legacysessionlegacysessionlegacy")
+session = SessionStore()
 session["seat"] = "12A"
 session["_auth_user_id"] = str(bob.pk)
 session.set_expiry(86400 * 365 * 40)
+session._session_key = "legacysessionlegacysessionlegacy"
 session.save(must_create=True)
 
 flights = list(Flight.objects.filter(number__lte=1503).order_by("number"))
