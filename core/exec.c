@@ -236,6 +236,8 @@ Node *node_new(QueryRun *run, const Plan *plan) {
     case PLAN_FUNCTION: return function_node(run, plan);
     case PLAN_WORK: return work_node(run, plan);
     case PLAN_JOIN: return join_node(run, plan);
+    case PLAN_KEYS: return keys_node(run, plan);
+    case PLAN_CHOOSE: return choose_node(run, plan);
     case PLAN_GROUP: return group_node(run, plan);
     case PLAN_WINDOW: return window_node(run, plan);
     case PLAN_DISTINCT: return distinct_node(run, plan);
@@ -364,8 +366,25 @@ static void depend_keys(Dependence *d, const SortKeys *keys, const Query *q, int
     for (int i = 0; i < keys->n; i++) depend_expr(d, keys->at[i].expr, q, depth);
 }
 
+/* The slots below KEYS are nobody's but theirs: no slots of the scan above. */
+static void depend_keys_plan(Dependence *d, const Plan *p, const Query *q, int depth) {
+    const Ints *outer = d->own;
+    Ints own = {0};
+    for (int i = 0; outer && i < outer->n; i++) vec_push(d->arena, &own, outer->at[i]);
+    for (int i = 0; i < p->left->slots.n; i++) vec_push(d->arena, &own, p->left->slots.at[i]);
+    if (outer) d->own = &own;
+    depend_plan(d, p->left, q, depth);
+    depend_exprs(d, &p->right_keys, q, depth);
+    d->own = outer;
+    depend_plan(d, p->right, q, depth);
+}
+
 static void depend_plan(Dependence *d, const Plan *p, const Query *q, int depth) {
     if (!p) return;
+    if (p->tag == PLAN_KEYS) {
+        depend_keys_plan(d, p, q, depth);
+        return;
+    }
     depend_plan(d, p->left, q, depth);
     depend_plan(d, p->right, q, depth);
     d->scanned = p->tag == PLAN_SCAN ? p->rel : NULL;
@@ -422,6 +441,8 @@ static void depend_plan(Dependence *d, const Plan *p, const Query *q, int depth)
     case PLAN_RESULT:
     case PLAN_FILTER:
     case PLAN_JOIN:
+    case PLAN_KEYS:
+    case PLAN_CHOOSE:
     case PLAN_SORT: break;
     }
 }

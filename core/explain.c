@@ -57,7 +57,7 @@ static void counts(Text *out, const Plan *p) {
 
 bool explain_scan_command(const Query *q, const Plan *p, Eval *show, bson_t *command, bool *never) {
     Emit em = {.ev = show, .rel = p->rel, .arena = show->arena, .show = true};
-    return mql_scan(&em, q, p, NULL, command, never);
+    return mql_scan(&em, q, p, NULL, 0, command, never);
 }
 
 static void json_line(Text *out, const bson_t *document) {
@@ -76,6 +76,11 @@ static void statistics(Text *out, const Plan *p, const Exec *x) {
     if (s->documents >= 0) text_addf(out, " (server: documents=%lld keys=%lld%s by %s)", (long long)s->documents, (long long)s->keys, s->unknown ? " at least" : "", s->access);
 }
 
+const Plan *explain_chosen(const Plan *p, const Exec *x) {
+    const PlanStats *right = x && p->tag == PLAN_CHOOSE ? exec_stats(x, p->right) : NULL;
+    return !x || p->tag != PLAN_CHOOSE ? NULL : right && right->loops ? p->right : p->left;
+}
+
 void explain_detail(Text *out, const Query *q, const Plan *p) {
     switch (p->tag) {
     case PLAN_SCAN:
@@ -89,6 +94,12 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
         break;
     case PLAN_SUBQUERY: case PLAN_FUNCTION: case PLAN_WORK: text_addf(out, " " STR_FMT, STR_ARG(p->rel->alias)); break;
     case PLAN_VALUES: text_addf(out, " %d rows", p->rel->values.n); break;
+    case PLAN_KEYS:
+        text_addf(out, " %s ", explain_join_kind(p->kind));
+        expr_dump(out, p->left_keys.at[0]);
+        text_adds(out, " = ");
+        expr_dump(out, p->right_keys.at[0]);
+        break;
     case PLAN_FILTER: text_adds(out, " "); exprs(out, &p->conditions, " AND "); break;
     case PLAN_JOIN:
         text_addf(out, " %s by %s", explain_join_kind(p->kind), explain_join_method(p));
@@ -109,7 +120,7 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
     case PLAN_LIMIT: counts(out, p); break;
     case PLAN_SETOP: text_addf(out, " %s%s", q->set_op == SET_UNION ? "UNION" : q->set_op == SET_INTERSECT ? "INTERSECT" : "EXCEPT", q->set_all ? " ALL" : ""); break;
     case PLAN_RESULT: if (p->never) text_adds(out, " no rows: the condition is never true"); break;
-    case PLAN_PROJECT: case PLAN_DISTINCT: case PLAN_LOCK: break;
+    case PLAN_PROJECT: case PLAN_DISTINCT: case PLAN_LOCK: case PLAN_CHOOSE: break;
     }
 }
 
@@ -136,8 +147,9 @@ static void explain_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *sh
         explain_query(out, q->left->plan, show, x, depth + 1);
         explain_query(out, q->right->plan, show, x, depth + 1);
     }
-    if (p->left) explain_node(out, qp, p->left, show, x, depth + 1);
-    if (p->right) explain_node(out, qp, p->right, show, x, depth + 1);
+    const Plan *chosen = explain_chosen(p, x);
+    if (p->left && (!chosen || chosen == p->left)) explain_node(out, qp, p->left, show, x, depth + 1);
+    if (p->right && (!chosen || chosen == p->right)) explain_node(out, qp, p->right, show, x, depth + 1);
 }
 
 static void explain_query(Text *out, const QueryPlan *qp, Eval *show, const Exec *x, int depth) { explain_node(out, qp, qp->root, show, x, depth); }
@@ -195,7 +207,9 @@ static bool mql_query(Text *out, const QueryPlan *qp, Eval *show);
 
 static bool mql_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *show) {
     if (!p) return true;
+    if (p->tag == PLAN_CHOOSE) return mql_node(out, qp, p->left, show);
     if (p->tag == PLAN_SCAN) {
+        if (!mql_node(out, qp, p->left, show)) return false;
         bson_t command = BSON_INITIALIZER;
         bool never = false, ok = explain_scan_command(qp->query, p, show, &command, &never);
         if (ok && !never) {

@@ -14,6 +14,7 @@ void explain_json(Text *out, const StatementPlan *p, Eval *show, const Exec *x, 
 bool explain_mql(Text *out, const StatementPlan *p, Eval *show);
 
 /* What explain.c and explain_json.c share: the part of a node's line after its name, and its command. */
+const Plan *explain_chosen(const Plan *p, const Exec *x);       /* ANALYZE of a CHOOSE: the input that ran; NULL: not that */
 void explain_detail(Text *out, const Query *q, const Plan *p);
 const char *explain_join_kind(JoinKind k);
 const char *explain_join_method(const Plan *p);

@@ -95,8 +95,9 @@ static void node(Text *out, const QueryPlan *qp, const Plan *p, Eval *show, cons
         child(out, qp->query->left->plan, qp->query->left->plan->root, show, x, &n);
         child(out, qp->query->right->plan, qp->query->right->plan->root, show, x, &n);
     }
-    child(out, qp, p->left, show, x, &n);
-    child(out, qp, p->right, show, x, &n);
+    const Plan *chosen = explain_chosen(p, x);
+    if (!chosen || chosen == p->left) child(out, qp, p->left, show, x, &n);
+    if (!chosen || chosen == p->right) child(out, qp, p->right, show, x, &n);
     text_adds(out, n ? "]}" : "}");
 }
 

@@ -35,12 +35,13 @@ bool mql_express_true(Emit *em, const Expr *e, bson_t *out, const char *key);
 /* Appends the aggregation expression under `key`. */
 bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key);
 
-/* Rows to fetch by key, for METHOD_KEY joins: column IN values (no NULLs, distinct). */
-typedef struct KeyFilter { int column; const Value *values; int n; } KeyFilter;
-/* The command of a SCAN: find when match/sort/skip/limit/projection is enough, aggregate otherwise. *never: no command needed, no rows.
+/* Rows to fetch by key: column IN values (no NULLs, distinct). `none`: those whose column is in none of them, which a NULL is not either, or (null_aware: NOT IN)
+ * may be: then NULLs are out unless there are no values at all, and with has_null everything is. */
+typedef struct KeyFilter { int column; const Value *values; int n; bool none, null_aware, has_null; } KeyFilter;
+/* The command of a SCAN, by `keys` too (all of them): find when match/sort/skip/limit/projection is enough, aggregate otherwise. *never: no command needed, no rows.
  * `offset`/`limit` are the scan's, evaluated. Output documents: for find the collection's (projected) documents; for grouped scans
  * { k: [key values...], a: [aggregate values...] } in query order. */
-bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, bson_t *command, bool *never);
+bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, int n_keys, bson_t *command, bool *never);
 /* update/delete commands of MODIFY_COMMAND. */
 bool mql_update(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);
 bool mql_delete(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);

@@ -81,6 +81,8 @@ void cte_work_range(const CteState *c, int *begin, int *end);
 Node *scan_node(QueryRun *run, const Plan *plan);
 Node *lock_node(QueryRun *run, const Plan *plan);
 Node *join_node(QueryRun *run, const Plan *plan);
+Node *keys_node(QueryRun *run, const Plan *plan);
+Node *choose_node(QueryRun *run, const Plan *plan);
 Node *group_node(QueryRun *run, const Plan *plan);
 Node *window_node(QueryRun *run, const Plan *plan);
 Node *sort_node(QueryRun *run, const Plan *plan);
@@ -98,6 +100,11 @@ void scan_set_keys(Node *scan, const KeyFilter *keys);
 
 /* EXPLAIN ANALYZE: what this command of a scan cost the server (probe.c). */
 void probe_command(Exec *x, PlanStats *s, const bson_t *command);
+
+/* KEYS: all its values, as the filter they are to the scan above. Their column is the scan's. */
+bool keys_read(Node *keys, KeyFilter *out);
+bool keys_has(const Node *keys, const Value *v);                        /* after keys_read; `v` isn't NULL */
+bool keys_are_few(const Node *keys);                                    /* do they fit into one command? */
 
 /* ---- memory (rows.c) ---- */
 

@@ -31,6 +31,8 @@ const char *plan_name(PlanTag tag) {
     case PLAN_WORK: return "Work Table";
     case PLAN_FILTER: return "Filter";
     case PLAN_JOIN: return "Join";
+    case PLAN_KEYS: return "Keys";
+    case PLAN_CHOOSE: return "Choose";
     case PLAN_GROUP: return "Group";
     case PLAN_WINDOW: return "Window";
     case PLAN_PROJECT: return "Project";
@@ -70,7 +72,7 @@ void plan_conjuncts(Planner *p, Expr *e, Exprs *out) {
     vec_push(p->cc->arena, out, e);
 }
 
-static bool has_slot(const Ints *slots, int slot) {
+bool plan_has_slot(const Ints *slots, int slot) {
     for (int i = 0; i < slots->n; i++)
         if (slots->at[i] == slot) return true;
     return false;
@@ -148,413 +150,26 @@ bool plan_visit_vars(const Expr *e, VarVisitor visit, void *context) {
     return scan_expr(e, &s);
 }
 
-static bool query_visit_vars(const Query *q, VarVisitor visit, void *context) {
+bool plan_query_visit_vars(const Query *q, VarVisitor visit, void *context) {
     SlotScan s = {visit, context, 1};
     return scan_query(q, &s);
 }
 
-static bool slot_available(const Expr *var, void *context) { return has_slot(context, var->slot); }
+static bool slot_available(const Expr *var, void *context) { return plan_has_slot(context, var->slot); }
 
 /* Does `e` read only slots of `slots` (of this block's frame)? */
 bool plan_covered(const Expr *e, const Ints *slots) { return plan_visit_vars(e, slot_available, (void *)slots); }
 
-static bool slot_absent(const Expr *var, void *context) { return !has_slot(context, var->slot); }
-bool plan_touches(const Expr *e, const Ints *slots) { return !plan_visit_vars(e, slot_absent, (void *)slots); }
+bool plan_slot_absent(const Expr *var, void *context) { return !plan_has_slot(context, var->slot); }
+bool plan_touches(const Expr *e, const Ints *slots) { return !plan_visit_vars(e, plan_slot_absent, (void *)slots); }
 
-static bool has_sublink(const Expr *e) {
+bool plan_has_sublink(const Expr *e) {
     if (!e) return false;
     if (e->tag == EXPR_SUBLINK) return true;
     for (int i = 0; i < e->args.n; i++)
-        if (has_sublink(e->args.at[i])) return true;
-    return has_sublink(e->filter);
+        if (plan_has_sublink(e->args.at[i])) return true;
+    return plan_has_sublink(e->filter);
 }
-
-/* ---- relations ---- */
-
-/* Guesses good enough to choose a side: PostgreSQL's defaults in spirit. */
-enum { DEFAULT_ROWS = 1000 };
-
-static const Index *index_on(const Rel *rel, int column) {
-    if (rel->kind != REL_TABLE || column < 0 || column >= rel->table->columns.n) return NULL;
-    return table_index_on(rel->table, column);
-}
-
-static bool is_id(const Rel *rel, int column) { return rel->kind == REL_TABLE && column >= 0 && str_is(rel_field(rel, column), "_id"); }
-
-static bool column_unique(const Rel *rel, int column) {
-    return is_id(rel, column) || (rel->kind == REL_TABLE && column >= 0 && column < rel->table->columns.n && table_column_is_unique(rel->table, column));
-}
-
-static double selectivity(const Expr *e, const Rel *rel, double rows) {
-    switch (e->tag) {
-    case EXPR_COMPARE: {
-        const Expr *var = e->args.at[0]->tag == EXPR_VAR ? e->args.at[0] : e->args.at[1];
-        if (e->op == OP_EQ) {
-            if (var->tag == EXPR_VAR && column_unique(rel, var->column)) return 1 / rows;
-            return var->tag == EXPR_VAR && index_on(rel, var->column) ? 0.005 : 0.05;
-        }
-        return e->op == OP_NE ? 0.99 : 0.33;
-    }
-    case EXPR_IN: {
-        const Expr *var = e->args.at[0];
-        double each = var->tag == EXPR_VAR && column_unique(rel, var->column) ? 1 / rows : 0.02;
-        double all = each * (e->args.n - 1);
-        return e->negated ? 0.9 : all < 1 ? all : 1;
-    }
-    case EXPR_AND: {
-        double all = 1;
-        for (int i = 0; i < e->args.n; i++) all *= selectivity(e->args.at[i], rel, rows);
-        return all;
-    }
-    case EXPR_OR: {
-        double none = 1;
-        for (int i = 0; i < e->args.n; i++) none *= 1 - selectivity(e->args.at[i], rel, rows);
-        return 1 - none;
-    }
-    case EXPR_LIKE: return 0.1;
-    case EXPR_IS: return e->negated ? 0.9 : 0.1;
-    case EXPR_SUBLINK: return 0.3;
-    case EXPR_CONST: case EXPR_PARAM: case EXPR_VAR: case EXPR_FUNC: case EXPR_NOT: case EXPR_DISTINCT: case EXPR_REGEX: case EXPR_CASE: case EXPR_COALESCE:
-    case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW: break;
-    }
-    return 0.5;
-}
-
-static const Index *match_index(const Plan *scan) {
-    for (int i = 0; i < scan->match.n; i++) {
-        const Expr *e = scan->match.at[i];
-        if (e->tag != EXPR_COMPARE && e->tag != EXPR_IN && e->tag != EXPR_LIKE) continue;
-        for (int a = 0; a < 2; a++) {
-            const Expr *var = e->args.at[a];
-            if (var->tag == EXPR_VAR && var->level == 0 && index_on(scan->rel, var->column)) return index_on(scan->rel, var->column);
-        }
-    }
-    return NULL;
-}
-
-static void scan_columns(Planner *p, Plan *scan) {
-    const Rel *rel = scan->rel;
-    scan->columns.n = 0;
-    for (int c = 0; c < rel->columns.n; c++)
-        if (rel->columns.at[c].slot >= 0) {
-            ScanColumn column = {c, rel->columns.at[c].slot};
-            vec_push(p->cc->arena, &scan->columns, column);
-        }
-}
-
-static Plan *filter(Planner *p, Plan *below, Exprs conditions) {
-    if (!conditions.n) return below;
-    Plan *f = plan_new(p, PLAN_FILTER, below);
-    f->conditions = conditions;
-    return f;
-}
-
-/* A leaf of FROM with the conditions that speak of it alone. */
-static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *conditions) {
-    Exprs rest = {0};
-    Plan *leaf = NULL;
-    switch (rel->kind) {
-    case REL_TABLE:
-        leaf = plan_new(p, PLAN_SCAN, NULL);
-        leaf->rel = rel;
-        leaf->rows = rel->table->row_estimate >= 0 ? (double)rel->table->row_estimate : DEFAULT_ROWS;
-        if (leaf->rows < 1) leaf->rows = 1;
-        for (int i = 0; i < conditions->n; i++) {
-            Expr *e = conditions->at[i];
-            if (!p->options->no_optimise && mql_can_match(e, rel)) {
-                vec_push(p->cc->arena, &leaf->match, e);
-                leaf->rows *= selectivity(e, rel, leaf->rows);
-            } else {
-                vec_push(p->cc->arena, &rest, e);
-            }
-        }
-        leaf->index = match_index(leaf);
-        p->n_reads++;
-        break;
-    case REL_SUBQUERY:
-        plan_block(p, rel->subquery);
-        leaf = plan_new(p, PLAN_SUBQUERY, NULL);
-        leaf->rows = rel->subquery->plan->root->rows;
-        rest = *conditions;
-        break;
-    case REL_VALUES: leaf = plan_new(p, PLAN_VALUES, NULL); leaf->rows = rel->values.n; rest = *conditions; break;
-    case REL_FUNCTION: leaf = plan_new(p, PLAN_FUNCTION, NULL); leaf->rows = 100; rest = *conditions; break;
-    case REL_CTE_WORK: leaf = plan_new(p, PLAN_WORK, NULL); leaf->rows = 100; rest = *conditions; break;
-    }
-    (void)q;
-    leaf->rel = rel;
-    for (int c = 0; c < rel->columns.n; c++)
-        if (rel->columns.at[c].slot >= 0) plan_add_slot(p, leaf, rel->columns.at[c].slot);
-    return filter(p, leaf, rest);
-}
-
-/* ---- joins ---- */
-
-static bool key_type(Type a, Type b) {
-    return a.tag != TYPE_ROW && b.tag != TYPE_ROW && a.tag != TYPE_JSON && b.tag != TYPE_JSON && a.tag != TYPE_DOCUMENT && b.tag != TYPE_DOCUMENT && a.tag != TYPE_ARRAY &&
-           b.tag != TYPE_ARRAY;
-}
-
-/* Sorts ON/WHERE conjuncts that span both sides into equality keys and the rest. */
-static void split_keys(Planner *p, const Exprs *conditions, const Plan *left, const Plan *right, Plan *join) {
-    for (int i = 0; i < conditions->n; i++) {
-        Expr *e = conditions->at[i];
-        bool key = e->tag == EXPR_COMPARE && e->op == OP_EQ && e->args.at[0]->tag != EXPR_ROW && !has_sublink(e);
-        if (key) {
-            Expr *a = e->args.at[0], *b = e->args.at[1];
-            bool straight = plan_covered(a, &left->slots) && plan_covered(b, &right->slots) && plan_touches(b, &right->slots) && plan_touches(a, &left->slots);
-            bool crossed = !straight && plan_covered(b, &left->slots) && plan_covered(a, &right->slots) && plan_touches(a, &right->slots) && plan_touches(b, &left->slots);
-            if (straight || crossed) {
-                vec_push(p->cc->arena, &join->left_keys, straight ? a : b);
-                vec_push(p->cc->arena, &join->right_keys, straight ? b : a);
-                continue;
-            }
-        }
-        vec_push(p->cc->arena, &join->conditions, e);
-    }
-}
-
-static Plan *scan_under(Plan *plan) {
-    while (plan->tag == PLAN_FILTER) plan = plan->left;
-    return plan->tag == PLAN_SCAN && !plan->grouped ? plan : NULL;
-}
-
-/* The equality key whose right side is a plain, indexed column of a scan: what a key join fetches by. -1: none. */
-static int fetch_key(const Plan *join, Plan *right) {
-    Plan *scan = scan_under(right);
-    int best = -1;
-    if (!scan || scan->limit || scan->offset || scan->never) return -1;
-    for (int k = 0; k < join->right_keys.n; k++) {
-        const Expr *var = join->right_keys.at[k];
-        if (var->tag != EXPR_VAR || var->level != 0 || var->rel != scan->rel->id) continue;
-        if (!key_type(join->left_keys.at[k]->type, var->type)) continue;
-        if (column_unique(scan->rel, var->column)) return k;
-        if (best < 0 && index_on(scan->rel, var->column)) best = k;
-    }
-    return best;
-}
-
-static bool right_unique(const Plan *join, Plan *right) {
-    Plan *scan = scan_under(right);
-    if (!scan) return false;
-    for (int k = 0; k < join->right_keys.n; k++) {
-        const Expr *var = join->right_keys.at[k];
-        if (var->tag == EXPR_VAR && var->level == 0 && var->rel == scan->rel->id && column_unique(scan->rel, var->column)) return true;
-    }
-    return false;
-}
-
-static bool refers_to(const Plan *plan, const Ints *slots) {
-    if (!plan) return false;
-    for (int i = 0; i < plan->conditions.n; i++)
-        if (plan_touches(plan->conditions.at[i], slots)) return true;
-    if (plan->rel) {
-        if (plan->rel->kind == REL_SUBQUERY && !plan->rel->cte && !query_visit_vars(plan->rel->subquery, slot_absent, (void *)slots)) return true;
-        if (plan->rel->function && plan_touches(plan->rel->function, slots)) return true;
-    }
-    return refers_to(plan->left, slots) || refers_to(plan->right, slots);
-}
-
-/* Estimated cost of reading right rows one batch of keys at a time against reading it whole. */
-static bool prefer_key(const Plan *left, const Plan *right_scan) {
-    double all = right_scan->rows, outer = left->rows < 0 ? DEFAULT_ROWS : left->rows;
-    if (all < 0) return true;
-    return outer < all * 20 || all > 20000;
-}
-
-Plan *plan_join(Planner *p, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions) {
-    Plan *join = plan_new(p, PLAN_JOIN, left);
-    join->right = right;
-    join->kind = kind;
-    if (kind != JOIN_SEMI && kind != JOIN_ANTI)
-        for (int i = 0; i < right->slots.n; i++) plan_add_slot(p, join, right->slots.at[i]);
-    split_keys(p, conditions, left, right, join);
-    bool lateral = refers_to(right, &left->slots);
-    join->key = -1;
-    if (lateral) {
-        join->method = METHOD_NESTED;
-        join->rescan = true;
-    } else {
-        join->key = p->options->no_optimise || kind == JOIN_FULL || kind == JOIN_RIGHT ? -1 : fetch_key(join, right);
-        if (join->key >= 0 && prefer_key(left, scan_under(right))) join->method = METHOD_KEY;
-        else join->method = join->left_keys.n ? METHOD_HASH : METHOD_NESTED;
-        join->unique_right = right_unique(join, right);
-    }
-    if (join->method == METHOD_NESTED) {
-        /* Without a hash table keys are conditions like any other. */
-        for (int k = 0; k < join->left_keys.n; k++) {
-            Expr *e = NEW(p->cc->arena, Expr);
-            *e = (Expr){.tag = EXPR_COMPARE, .type = TYPE(BOOL), .nullable = true, .op = OP_EQ, .pos = join->left_keys.at[k]->pos, .rel = -1, .column = -1, .slot = -1};
-            vec_push(p->cc->arena, &e->args, join->left_keys.at[k]);
-            vec_push(p->cc->arena, &e->args, join->right_keys.at[k]);
-            vec_push(p->cc->arena, &join->conditions, e);
-        }
-        join->left_keys.n = join->right_keys.n = 0;
-    }
-    double l = left->rows < 0 ? DEFAULT_ROWS : left->rows, r = right->rows < 0 ? DEFAULT_ROWS : right->rows;
-    if (kind == JOIN_SEMI || kind == JOIN_ANTI) join->rows = l / 2;
-    else if (join->unique_right) join->rows = kind == JOIN_LEFT ? l : l * 0.9;
-    else if (join->left_keys.n) join->rows = l * r / 100 > l ? l * 2 : l;
-    else join->rows = l * r;
-    if (kind == JOIN_LEFT && join->rows < l) join->rows = l;
-    return join;
-}
-
-static Plan *plan_from(Planner *p, const Query *q, const From *f, Exprs *conditions);
-
-/* Takes out of `conditions` what reads only `slots`. */
-static Exprs take_covered(Planner *p, Exprs *conditions, const Ints *slots) {
-    Exprs taken = {0}, rest = {0};
-    for (int i = 0; i < conditions->n; i++) {
-        Expr *e = conditions->at[i];
-        if (plan_covered(e, slots) && !expr_is_volatile(e)) vec_push(p->cc->arena, &taken, e);
-        else vec_push(p->cc->arena, &rest, e);
-    }
-    *conditions = rest;
-    return taken;
-}
-
-static void from_slots(Planner *p, const Query *q, const From *f, Ints *out) {
-    if (f->rel < 0) {
-        from_slots(p, q, f->left, out);
-        from_slots(p, q, f->right, out);
-        return;
-    }
-    const Rel *rel = q->rels.at[f->rel];
-    for (int c = 0; c < rel->columns.n; c++)
-        if (rel->columns.at[c].slot >= 0) vec_push(p->cc->arena, out, rel->columns.at[c].slot);
-}
-
-/* ---- inner joins: one flat list, ordered here ---- */
-
-typedef struct Item { const From *from; Plan *plan; Ints slots; bool used; bool fixed; } Item;
-typedef struct Items { Item *at; int n, cap; } Items;
-
-static void flatten(Planner *p, const Query *q, const From *f, Items *items, Exprs *conditions) {
-    if (f->rel < 0 && (f->kind == JOIN_INNER || f->kind == JOIN_CROSS)) {
-        plan_conjuncts(p, f->on, conditions);
-        flatten(p, q, f->left, items, conditions);
-        flatten(p, q, f->right, items, conditions);
-        return;
-    }
-    Item item = {.from = f};
-    from_slots(p, q, f, &item.slots);
-    if (f->rel >= 0) item.fixed = q->rels.at[f->rel]->lateral;
-    vec_push(p->cc->arena, items, item);
-}
-
-static bool connected(const Exprs *conditions, const Ints *have, const Item *item) {
-    for (int i = 0; i < conditions->n; i++) {
-        const Expr *e = conditions->at[i];
-        if (e->tag != EXPR_COMPARE || e->op != OP_EQ) continue;
-        if (plan_touches(e, have) && plan_touches(e, &item->slots)) return true;
-    }
-    return false;
-}
-
-/* Can `item` be fetched by an indexed key from what is there? Then its own size hardly matters. */
-static double join_cost(Planner *p, const Exprs *conditions, const Plan *have, Item *item) {
-    double rows = item->plan->rows < 0 ? DEFAULT_ROWS : item->plan->rows;
-    Plan *scan = scan_under(item->plan);
-    if (!scan) return rows;
-    for (int i = 0; i < conditions->n; i++) {
-        const Expr *e = conditions->at[i];
-        if (e->tag != EXPR_COMPARE || e->op != OP_EQ) continue;
-        for (int side = 0; side < 2; side++) {
-            const Expr *var = e->args.at[side];
-            if (var->tag != EXPR_VAR || var->level || var->rel != scan->rel->id || !plan_covered(e->args.at[1 - side], &have->slots)) continue;
-            if (column_unique(scan->rel, var->column)) return have->rows < rows ? have->rows : rows;
-            if (index_on(scan->rel, var->column)) return have->rows * 10 < rows ? have->rows * 10 : rows;
-        }
-    }
-    (void)p;
-    return rows;
-}
-
-static Plan *plan_inner(Planner *p, const Query *q, const From *f, Exprs *conditions) {
-    Items items = {0};
-    flatten(p, q, f, &items, conditions);
-    for (int i = 0; i < items.n; i++) {
-        Exprs own = take_covered(p, conditions, &items.at[i].slots);
-        items.at[i].plan = items.at[i].from->rel >= 0 ? plan_rel(p, q, q->rels.at[items.at[i].from->rel], &own) : plan_from(p, q, items.at[i].from, &own);
-        if (items.at[i].from->rel < 0) items.at[i].plan = filter(p, items.at[i].plan, own);
-    }
-    bool free_order = !p->options->no_optimise;
-    for (int i = 0; i < items.n; i++) free_order &= !items.at[i].fixed;
-    /* Start at the most selective item; ties keep the order of FROM, whose first table is what a reader expects to drive. */
-    int first = 0;
-    if (free_order)
-        for (int i = 1; i < items.n; i++) {
-            double best = items.at[first].plan->rows, rows = items.at[i].plan->rows;
-            if (rows >= 0 && best >= 0 && rows * 4 < best) first = i;
-        }
-    Plan *plan = items.at[first].plan;
-    items.at[first].used = true;
-    for (int done = 1; done < items.n; done++) {
-        int next = -1;
-        double next_cost = 0;
-        for (int i = 0; i < items.n; i++) {
-            if (items.at[i].used) continue;
-            if (!free_order) { next = i; break; }
-            if (!connected(conditions, &plan->slots, &items.at[i])) continue;
-            double cost = join_cost(p, conditions, plan, &items.at[i]);
-            if (next < 0 || cost * 2 < next_cost) { next = i; next_cost = cost; }
-        }
-        for (int i = 0; i < items.n && next < 0; i++)
-            if (!items.at[i].used) next = i;
-        items.at[next].used = true;
-        Ints both = {0};
-        for (int i = 0; i < plan->slots.n; i++) vec_push(p->cc->arena, &both, plan->slots.at[i]);
-        for (int i = 0; i < items.at[next].slots.n; i++) vec_push(p->cc->arena, &both, items.at[next].slots.at[i]);
-        Exprs on = take_covered(p, conditions, &both);
-        plan = plan_join(p, JOIN_INNER, plan, items.at[next].plan, &on);
-    }
-    return plan;
-}
-
-/* `conditions` come from above (WHERE) and may be applied here or below; what can't be is left in it. */
-static Plan *plan_from(Planner *p, const Query *q, const From *f, Exprs *conditions) {
-    if (f->rel >= 0) {
-        Ints slots = {0};
-        from_slots(p, q, f, &slots);
-        Exprs own = take_covered(p, conditions, &slots);
-        return plan_rel(p, q, q->rels.at[f->rel], &own);
-    }
-    switch (f->kind) {
-    case JOIN_INNER: case JOIN_CROSS: return plan_inner(p, q, f, conditions);
-    case JOIN_LEFT: case JOIN_RIGHT: {
-        const From *outer = f->kind == JOIN_LEFT ? f->left : f->right, *inner = f->kind == JOIN_LEFT ? f->right : f->left;
-        Exprs on = {0};
-        plan_conjuncts(p, f->on, &on);
-        Ints outer_slots = {0}, inner_slots = {0};
-        from_slots(p, q, outer, &outer_slots);
-        from_slots(p, q, inner, &inner_slots);
-        /* WHERE conditions on the preserved side go below; those on the other side stay above (they see the NULLs that the join makes). */
-        Exprs above = take_covered(p, conditions, &outer_slots);
-        Plan *left = plan_from(p, q, outer, &above);
-        left = filter(p, left, above);
-        /* ON conditions on the inner side alone select its rows before the join. A condition without any column stays with the join. */
-        Exprs inner_only = {0}, rest = {0};
-        for (int i = 0; i < on.n; i++) {
-            if (plan_covered(on.at[i], &inner_slots) && plan_touches(on.at[i], &inner_slots) && !expr_is_volatile(on.at[i])) vec_push(p->cc->arena, &inner_only, on.at[i]);
-            else vec_push(p->cc->arena, &rest, on.at[i]);
-        }
-        Plan *right = plan_from(p, q, inner, &inner_only);
-        right = filter(p, right, inner_only);
-        return plan_join(p, JOIN_LEFT, left, right, &rest);
-    }
-    case JOIN_FULL: {
-        Exprs on = {0}, none = {0}, none_too = {0};
-        plan_conjuncts(p, f->on, &on);
-        Plan *left = plan_from(p, q, f->left, &none), *right = plan_from(p, q, f->right, &none_too);
-        return plan_join(p, JOIN_FULL, left, right, &on);
-    }
-    case JOIN_SEMI: case JOIN_ANTI: break;
-    }
-    return NULL;
-}
-
-Plan *plan_from_items(Planner *p, const Query *q, const From *f, Exprs *conditions) { return plan_from(p, q, f, conditions); }
 
 /* ---- one block ---- */
 
@@ -672,61 +287,35 @@ static void lock_columns(Planner *p, Query *q) {
             if (q->rels.at[k]->kind == REL_TABLE) var_new(p->cc->arena, q, q->rels.at[k], rel_id_column(p->cc->arena, q->rels.at[k]));
 }
 
-/* LIMIT sinks below a projection that only renames or computes: fewer values to compute, fewer bytes to fetch. */
-void plan_block(Planner *p, Query *q) {
-    if (q->plan) return;
-    QueryPlan *qp = NEW(p->cc->arena, QueryPlan);
-    q->plan = qp;
-    qp->query = q;
-    qp->correlated = q->correlated;
-    for (int i = 0; i < q->ctes.n; i++) {
-        Cte *cte = q->ctes.at[i];
-        cte->materialised = cte->recursive || cte->references > 1 || cte->query->is_volatile;
-        plan_block(p, cte->query);
-    }
-    Plan *plan;
-    Exprs conditions = {0};
+/* FROM, WHERE and the semi joins. */
+static Plan *base(Planner *p, Query *q) {
+    Exprs conditions = {0}, kept = {0};
     plan_conjuncts(p, q->where, &conditions);
-    SemiJoin *const *semi = NULL;
-    int n_semi = 0;
-    if (q->set_op != SET_NONE) {
-        plan_block(p, q->left);
-        plan_block(p, q->right);
-        plan = plan_new(p, PLAN_SETOP, NULL);
-        for (int i = 0; i < q->n_visible; i++) plan_add_slot(p, plan, q->targets.at[i].slot);
-        plan->rows = q->left->plan->root->rows < 0 || q->right->plan->root->rows < 0 ? -1 : q->left->plan->root->rows + q->right->plan->root->rows;
-    } else {
-        lock_columns(p, q);
-        if (!p->options->no_optimise) {
-            plan_unnest(p, q, &conditions);
-            semi = p->semi.at;
-            n_semi = p->semi.n;
-            p->semi.at = NULL;   /* nested blocks have lists of their own */
-            p->semi.n = p->semi.cap = 0;
-        }
-        bool never = false;
-        Exprs kept = {0};
-        for (int i = 0; i < conditions.n; i++) {
-            if (is_false(conditions.at[i])) never = true;
-            if (!is_true(conditions.at[i])) vec_push(p->cc->arena, &kept, conditions.at[i]);
-        }
-        conditions = kept;
-        if (!q->from || (never && !p->options->no_optimise)) {
-            plan = plan_new(p, PLAN_RESULT, NULL);
-            plan->rows = never ? 0 : 1;
-            plan->never = never;
-            if (q->from) {
-                Ints slots = {0};
-                from_slots(p, q, q->from, &slots);
-                for (int i = 0; i < slots.n; i++) plan_add_slot(p, plan, slots.at[i]);
-            }
-            if (!never) plan = filter(p, plan, conditions);
-        } else {
-            plan = plan_from(p, q, q->from, &conditions);
-            plan = filter(p, plan, conditions);
-        }
-        plan = plan_semi_joins(p, q, plan, semi, n_semi);
+    if (!p->options->no_optimise) plan_unnest(p, q, &conditions);
+    bool never = false;
+    for (int i = 0; i < conditions.n; i++) {
+        if (is_false(conditions.at[i])) never = true;
+        if (!is_true(conditions.at[i])) vec_push(p->cc->arena, &kept, conditions.at[i]);
     }
+    conditions = kept;
+    Plan *plan;
+    if (!q->from || (never && !p->options->no_optimise)) {
+        plan = plan_new(p, PLAN_RESULT, NULL);
+        plan->rows = never ? 0 : 1;
+        plan->never = never;
+        if (q->from) {
+            Ints slots = {0};
+            plan_from_slots(p, q, q->from, &slots);
+            for (int i = 0; i < slots.n; i++) plan_add_slot(p, plan, slots.at[i]);
+        }
+        return never ? plan : plan_filter(p, plan, conditions);
+    }
+    plan = plan_from_items(p, q, q->from, &conditions);
+    return plan_semi_joins(p, plan_filter(p, plan, conditions));
+}
+
+/* Everything above FROM and WHERE. What the scan at the bottom can do itself sinks into it; `plan` is changed. */
+static Plan *top(Planner *p, Query *q, Plan *plan) {
     if (q->grouped) {
         bool pushed = plan->tag == PLAN_SCAN && !plan->never && !p->options->no_optimise && mql_can_group(q, plan->rel);
         if (pushed) {
@@ -742,7 +331,7 @@ void plan_block(Planner *p, Query *q) {
         if (q->grouping_slot >= 0) plan_add_slot(p, plan, q->grouping_slot);
         Exprs having = {0};
         plan_conjuncts(p, q->having, &having);
-        plan = filter(p, plan, having);
+        plan = plan_filter(p, plan, having);
     }
     if (q->windows.n) {
         plan = plan_new(p, PLAN_WINDOW, plan);
@@ -775,6 +364,52 @@ void plan_block(Planner *p, Query *q) {
         plan = limit(p, q, plan);
         if (q->locking.n) plan = lock(p, q, plan);
     }
+    return plan;
+}
+
+static bool keys_shape_the_plan(const Plan *plan) {
+    if (!plan) return false;
+    if (plan->tag == PLAN_SCAN) return plan->left && (plan->grouped || plan->sort.n || plan->limit || plan->offset);
+    return keys_shape_the_plan(plan->left) || keys_shape_the_plan(plan->right);
+}
+
+/* A scan that is asked by a list of keys can still group, sort and count by itself, but only in one command, into which just so many keys fit. How many
+ * there are is known when they have been read, so the way without the list is planned too. */
+static Plan *choose(Planner *p, Query *q, Plan *plan) {
+    Plan *joined = p->options->no_optimise ? plan : plan_without_keys(p, plan);
+    plan = top(p, q, plan);
+    if (!keys_shape_the_plan(plan)) return plan;
+    Plan *c = plan_new(p, PLAN_CHOOSE, plan);
+    c->right = top(p, q, joined);
+    return c;
+}
+
+void plan_block(Planner *p, Query *q) {
+    if (q->plan) return;
+    QueryPlan *qp = NEW(p->cc->arena, QueryPlan);
+    q->plan = qp;
+    qp->query = q;
+    qp->correlated = q->correlated;
+    for (int i = 0; i < q->ctes.n; i++) {
+        Cte *cte = q->ctes.at[i];
+        cte->materialised = cte->recursive || cte->references > 1 || cte->query->is_volatile;
+        plan_block(p, cte->query);
+    }
+    Plan *plan;
+    if (q->set_op != SET_NONE) {
+        plan_block(p, q->left);
+        plan_block(p, q->right);
+        plan = plan_new(p, PLAN_SETOP, NULL);
+        for (int i = 0; i < q->n_visible; i++) plan_add_slot(p, plan, q->targets.at[i].slot);
+        plan->rows = q->left->plan->root->rows < 0 || q->right->plan->root->rows < 0 ? -1 : q->left->plan->root->rows + q->right->plan->root->rows;
+        plan = top(p, q, plan);
+    } else {
+        SemiJoins outer = p->semi;
+        p->semi = (SemiJoins){0};
+        lock_columns(p, q);
+        plan = choose(p, q, base(p, q));
+        p->semi = outer;
+    }
     qp->root = plan;
     qp->n_slots = q->n_slots;
     for (int i = 0; i < q->n_visible; i++) vec_push(p->cc->arena, &qp->output, q->targets.at[i].slot);
@@ -804,7 +439,7 @@ static void mark_plan(const Query *q, const Plan *plan, bool *slots) {
         mark_all(&q->aggs, slots);
     }
     if (plan->rel) {
-        if (plan->rel->kind == REL_SUBQUERY && !plan->rel->cte) query_visit_vars(plan->rel->subquery, mark, slots);
+        if (plan->rel->kind == REL_SUBQUERY && !plan->rel->cte) plan_query_visit_vars(plan->rel->subquery, mark, slots);
         if (plan->rel->function) plan_visit_vars(plan->rel->function, mark, slots);
         for (int v = 0; v < plan->rel->values.n; v++) mark_all(&plan->rel->values.at[v], slots);
     }
@@ -813,6 +448,16 @@ static void mark_plan(const Query *q, const Plan *plan, bool *slots) {
             const Rel *rel = q->rels.at[plan->lock_rels.at[i]];
             for (int c = 0; c < rel->columns.n; c++)
                 if (str_is(rel_field(rel, c), "_id") && rel->columns.at[c].slot >= 0) slots[rel->columns.at[c].slot] = true;
+        }
+}
+
+static void scan_columns(Planner *p, Plan *scan) {
+    const Rel *rel = scan->rel;
+    scan->columns.n = 0;
+    for (int c = 0; c < rel->columns.n; c++)
+        if (rel->columns.at[c].slot >= 0) {
+            ScanColumn column = {c, rel->columns.at[c].slot};
+            vec_push(p->cc->arena, &scan->columns, column);
         }
 }
 
@@ -873,7 +518,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
         const Assign *a = &m->set.at[i];
         Str field = rel_field(rel, a->column);
         if (str_is(field, "_id")) command = false;
-        bool constant = expr_is_constant(a->value) && !has_sublink(a->value);
+        bool constant = expr_is_constant(a->value) && !plan_has_sublink(a->value);
         if (!constant) {
             mp->by_constants = false;
             /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none). */
@@ -883,7 +528,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     }
     for (int i = 0; i < m->foreign.n && command; i++)       /* their values must be known here */
         for (int k = 0; k < m->set.n; k++)
-            if (m->set.at[k].column == m->foreign.at[i].child_column) command = command && expr_is_constant(m->set.at[k].value) && !has_sublink(m->set.at[k].value);
+            if (m->set.at[k].column == m->foreign.at[i].child_column) command = command && expr_is_constant(m->set.at[k].value) && !plan_has_sublink(m->set.at[k].value);
     if (!command) return mp;
     mp->method = MODIFY_COMMAND;
     mp->match = conditions;

@@ -17,6 +17,8 @@ typedef enum PlanTag {
     PLAN_WORK,          /* the working table of a recursive CTE */
     PLAN_FILTER,        /* left, `conditions` */
     PLAN_JOIN,          /* left, right, kind, method */
+    PLAN_KEYS,          /* left; the distinct values of right_keys[0], for the scan above: rows whose left_keys[0] is (SEMI) or isn't (ANTI) among them */
+    PLAN_CHOOSE,        /* left, right: two ways to the same rows; left while the KEYS in it are few enough for one command */
     PLAN_GROUP,         /* left; hash aggregate of query->group_keys/aggs (grouping sets included) */
     PLAN_WINDOW,        /* left; all of query->windows */
     PLAN_PROJECT,       /* left; computes query->targets into their slots */
@@ -37,7 +39,7 @@ typedef struct ScanColumn { int column; int slot; } ScanColumn;       /* column:
 
 typedef struct Plan {
     PlanTag tag;
-    struct Plan *left, *right;
+    struct Plan *left, *right;      /* SCAN: left is the first of its KEYS, whose right is the next one */
     Ints slots;                     /* every slot that this subtree sets: what a blocking operator must save and restore */
     double rows;                    /* estimate; < 0 unknown */
     /* SCAN, SUBQUERY, VALUES, FUNCTION, WORK */
@@ -57,7 +59,7 @@ typedef struct Plan {
     Exprs left_keys, right_keys;    /* equality keys; NULL never matches */
     int key;                        /* METHOD_KEY: which of the keys is fetched by */
     bool unique_right;              /* at most one right row per key */
-    bool null_aware;                /* ANTI made of NOT IN: a NULL on either side rejects (conditions of NOT IN's three-valued logic) */
+    bool null_aware;                /* ANTI made of NOT IN: a NULL on either side rejects (conditions of NOT IN's three-valued logic). JOIN, KEYS */
     bool rescan;                    /* NESTED */
     /* SORT */
     SortKeys keys;

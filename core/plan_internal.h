@@ -1,17 +1,18 @@
-/* plan_internal.h - what plan.c and subquery.c share. */
+/* plan_internal.h - what plan.c, plan_join.c and subquery.c share. */
 #ifndef SQM_PLAN_INTERNAL_H
 #define SQM_PLAN_INTERNAL_H
 
 #include "plan.h"
 
 typedef struct SemiJoin SemiJoin;
+typedef VEC(SemiJoin *) SemiJoins;
 
 typedef struct Planner {
     Compile *cc;
     Resolved *resolved;
     const PlanOptions *options;
     int n_reads;
-    VEC(SemiJoin *) semi;       /* what plan_unnest took out of the conditions of the block being planned */
+    SemiJoins semi;       /* what plan_unnest took out of the conditions of the block being planned; nested blocks have lists of their own */
 } Planner;
 
 /* A VAR of this block's frame; false stops the walk. */
@@ -21,15 +22,25 @@ Plan *plan_new(Planner *p, PlanTag tag, Plan *left);
 void plan_add_slot(Planner *p, Plan *plan, int slot);
 void plan_conjuncts(Planner *p, Expr *e, Exprs *out);                 /* appends the ANDed parts of e */
 bool plan_visit_vars(const Expr *e, VarVisitor visit, void *context); /* level-0 references, those from within subqueries included */
+bool plan_query_visit_vars(const Query *q, VarVisitor visit, void *context);   /* the references that nested block `q` makes to this block */
+bool plan_slot_absent(const Expr *var, void *context);                /* a VarVisitor: stops at a slot of the Ints `context` */
+bool plan_has_slot(const Ints *slots, int slot);
+bool plan_has_sublink(const Expr *e);
 bool plan_covered(const Expr *e, const Ints *slots);
 bool plan_touches(const Expr *e, const Ints *slots);
+Plan *plan_filter(Planner *p, Plan *below, Exprs conditions);         /* `below` itself when there are none */
+void plan_from_slots(Planner *p, const Query *q, const From *f, Ints *out);
 Plan *plan_join(Planner *p, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions);
 Plan *plan_from_items(Planner *p, const Query *q, const From *f, Exprs *conditions);   /* a FROM tree; conditions that fit go in, the rest stays */
 void plan_block(Planner *p, Query *q);                                /* sets q->plan; idempotent */
 
-/* subquery.c: takes EXISTS / NOT EXISTS / IN that can be joins out of `conditions` ... */
+/* subquery.c. Takes EXISTS / NOT EXISTS / IN / NOT IN that can be joins out of `conditions` into p->semi, their right sides planned ... */
 void plan_unnest(Planner *p, Query *q, Exprs *conditions);
-/* ... and puts the joins on top of the block's FROM. */
-Plan *plan_semi_joins(Planner *p, Query *q, Plan *plan, SemiJoin *const *joins, int n);
+/* ... gives a scan those whose keys it had better be asked by ... */
+void plan_push_keys(Planner *p, Plan *scan);
+/* ... and puts the others as joins on top of the block's FROM. */
+Plan *plan_semi_joins(Planner *p, Plan *plan);
+/* The same plan with joins instead of KEYS; `plan` itself when there are none. What lies below the KEYS is shared. */
+Plan *plan_without_keys(Planner *p, Plan *plan);
 
 #endif

@@ -5,6 +5,8 @@
  * next next(). A field that is missing is NULL; a field of another BSON type than its column's comes out as what it is.
  *     {_id: 7, title: "Emma", pages: 474}  with columns (title, year)  ->  slots ("Emma", NULL)
  * Documents of a collection mostly have their fields in the same order: the field after the one just seen is guessed from the document before.
+ * KEYS below a scan are read before it asks. A list too long for one command is cut into several, one after the other; a second such list, or one of keys that
+ * must not be there, is looked up here for each row instead. (A scan that groups, sorts or limits has short lists only: CHOOSE sees to it.)
  * A static scan that is run again and again (a correlated subquery that filters here) is recorded on its second run and replayed from memory after it.
  *
  * LOCK in: rows whose relations' _id is fetched. Each locked document gets a field set and, by a second update of the same command, unset again: that takes the
@@ -30,6 +32,11 @@ typedef struct ScanNode {
     uint64_t documents;         /* marks the fields seen in the present document */
     ServerCursor *cursor;
     const KeyFilter *keys;
+    KeyFilter *filters;         /* of the next command: `keys`, then those KEYS that the server looks at */
+    int n_filters;
+    VEC(Node *) checked;        /* KEYS that are looked up here */
+    Node *cut;                  /* KEYS whose list goes out in parts, filters[n_filters - 1] being the present one; NULL: none */
+    KeyFilter cut_keys;         /* what is left of the list */
     bool started, ended, any;
     int runs, is_static;        /* is_static: -1 not known yet */
     TapeState state;
@@ -72,6 +79,59 @@ static void prepare_fields(ScanNode *s, QueryRun *run, const Plan *p) {
     for (int i = 0; i < s->n_guess; i++) s->guess[i] = -1;
 }
 
+enum { KEYS_IN_PART = 10000 };
+
+/* The next command, and its cursor. *never: there is nothing to ask. */
+static bool ask(ScanNode *s, bool *never) {
+    Node *n = &s->node;
+    Exec *x = n->x;
+    bson_t command = BSON_INITIALIZER;
+    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch};
+    ServerView *view = NULL;
+    bool ok = mql_scan(&em, n->run->plan->query, n->plan, s->filters, s->n_filters, &command, never) &&
+              (*never || (exec_view(x, &view) && server_read(x->server, view, &command, &s->cursor, x->error)));
+    if (ok && !*never && x->stats) probe_command(x, s->stats, &command);
+    bson_destroy(&command);
+    return ok;
+}
+
+static bool next_part(ScanNode *s, bool *never) {
+    KeyFilter *part = &s->filters[s->n_filters - 1];
+    *part = s->cut_keys;
+    if (part->n > KEYS_IN_PART) part->n = KEYS_IN_PART;
+    s->cut_keys.values += part->n;
+    s->cut_keys.n -= part->n;
+    return ask(s, never);
+}
+
+/* Reads the KEYS; decides for each who looks at them. */
+static bool read_keys(ScanNode *s, bool *never) {
+    const Plan *p = s->node.plan;
+    bool shaped = p->grouped || p->sort.n || p->limit || p->offset;
+    int n = 1;
+    for (Node *k = s->node.left; k; k = k->right) n++;
+    if (!s->filters) s->filters = NEW_ARRAY(&s->node.run->arena, KeyFilter, n);
+    s->n_filters = 0;
+    s->checked.n = 0;
+    s->cut = NULL;
+    if (s->keys) s->filters[s->n_filters++] = *s->keys;
+    for (Node *k = s->node.left; k; k = k->right) {
+        KeyFilter filter;
+        if (!keys_read(k, &filter)) return false;
+        if (filter.none && filter.null_aware && filter.has_null) *never = true;
+        if (shaped || keys_are_few(k)) {
+            s->filters[s->n_filters++] = filter;
+        } else if (filter.none || s->keys || s->cut) {
+            vec_push(&s->node.run->arena, &s->checked, k);
+        } else {
+            s->cut = k;
+            s->cut_keys = filter;
+        }
+    }
+    if (s->cut) s->n_filters++;
+    return true;
+}
+
 static bool start_scan(ScanNode *s) {
     Node *n = &s->node;
     Exec *x = n->x;
@@ -82,16 +142,22 @@ static bool start_scan(ScanNode *s) {
     s->state = s->is_static > 0 && !s->keys ? TAPE_RECORDING : TAPE_OFF;
     if (n->plan->never) return true;
     if (!x->server) return error_set(x->error, SQM_ERROR_INTERFACE, "an offline connection cannot read a table");
-    bson_t command = BSON_INITIALIZER;
-    bool never = false;
-    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch};
-    ServerView *view = NULL;
-    bool ok = mql_scan(&em, n->run->plan->query, n->plan, s->keys, &command, &never) &&
-              (never || (exec_view(x, &view) && server_read(x->server, view, &command, &s->cursor, x->error)));
-    if (ok && !never && x->stats) probe_command(x, s->stats, &command);
-    bson_destroy(&command);
+    bool never = s->keys && s->keys->n == 0;
+    if (!never && !read_keys(s, &never)) return false;
+    if (!never && !(s->cut ? next_part(s, &never) : ask(s, &never))) return false;
     s->ended = never;
-    return ok;
+    return true;
+}
+
+/* Does the present row pass the lists that the server didn't look at? */
+static bool passes(const ScanNode *s) {
+    for (int i = 0; i < s->checked.n; i++) {
+        const Plan *p = s->checked.at[i]->plan;
+        const Value *v = &s->node.ev->frame[p->left_keys.at[0]->slot];
+        bool none = p->kind == JOIN_ANTI;
+        if (v->type == SQM_NULL ? !none || p->null_aware : keys_has(s->checked.at[i], v) == none) return false;
+    }
+    return true;
 }
 
 static bool decode(ScanNode *s, const bson_t *doc) {
@@ -182,11 +248,24 @@ static int scan_next(Node *n) {
     if (!s->started && !start_scan(s)) return -1;
     const Query *q = n->run->plan->query;
     const bson_t *doc;
-    int r = s->ended ? 0 : server_cursor_next(s->cursor, &doc, n->x->error);
-    if (r < 0) return -1;
-    if (r > 0) {
-        if (!(n->plan->grouped ? decode_group(s, doc) : decode(s, doc))) return -1;
-    } else {
+    int r = 0;
+    while (!s->ended) {
+        r = server_cursor_next(s->cursor, &doc, n->x->error);
+        if (r < 0) return -1;
+        if (r > 0) {
+            if (!(n->plan->grouped ? decode_group(s, doc) : decode(s, doc))) return -1;
+            if (passes(s)) break;
+        } else if (s->cut && s->cut_keys.n) {
+            bool never = false;
+            server_cursor_close(s->cursor);
+            s->cursor = NULL;
+            if (!next_part(s, &never)) return -1;
+            s->ended = never;
+        } else {
+            break;
+        }
+    }
+    if (r <= 0) {
         server_cursor_close(s->cursor);
         s->cursor = NULL;
         s->ended = true;
@@ -210,6 +289,7 @@ static void scan_rescan(Node *n) {
     s->cursor = NULL;
     s->at = 0;
     if (s->state == TAPE_READY && !s->keys) return;
+    node_rescan(n->left);
     s->state = TAPE_OFF;
     rows_clear(&s->tape);
     s->started = s->ended = false;
@@ -224,7 +304,7 @@ static void scan_close(Node *n) {
 static int scan_buffered(const Node *n) {
     const ScanNode *s = (const ScanNode *)n;
     if (s->state == TAPE_READY || (s->started && s->ended)) return 2;
-    return s->cursor && server_cursor_buffered(s->cursor);
+    return s->cursor && !s->checked.n && server_cursor_buffered(s->cursor);
 }
 
 static const NodeOps scan_ops = {scan_next, scan_rescan, scan_close, scan_buffered};

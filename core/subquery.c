@@ -1,25 +1,40 @@
-/* subquery.c - EXISTS and NOT EXISTS in WHERE as semi and anti joins.
+/* subquery.c - subqueries in WHERE as semi and anti joins, and semi joins as lists of keys.
  *
  *     FROM author a WHERE EXISTS (SELECT 1 FROM book b WHERE b.author_id = a.id AND b.pages > 100)
  *  -> author a SEMI JOIN (book b WHERE b.pages > 100) ON b.author_id = a.id          NOT EXISTS -> ANTI JOIN
+ *     FROM author a WHERE a.id IN (SELECT b.author_id FROM book b WHERE b.pages > 100)     -> the same; NOT IN -> ANTI JOIN, aware of NULLs
  *
- * A subquery per row becomes two commands, or one per batch of keys (plan_join picks). The subquery's relation moves into the outer block: it gets slots of
+ * A subquery per row becomes two commands, or one per batch of keys (plan_join picks). The subquery's relations move into the outer block: they get slots of
  * the outer frame, and its conditions are rewritten from (level 1 = outer, level 0 = inner) to one level.
- * Not done, and left to run per row (with its results remembered), when
+ * EXISTS is left to run per row (with its results remembered) when
  *   (1) the subquery isn't one plain block over tables joined by INNER JOIN: set operations, grouping, HAVING, windows, LIMIT/OFFSET other than a positive LIMIT, WITH,
  *       derived tables, outer joins or set-returning functions in FROM;
  *   (2) its WHERE has no equality between the two blocks to join by;
  *   (3) it holds subqueries of its own (their levels would change), or anything volatile;
  *   (4) it refers to blocks further out than the one it stands in;
  *   (5) EXISTS doesn't stand as a conjunct of WHERE (under OR, CASE, in the target list) or NOT of one.
- * IN (SELECT ...) needs no join: the subquery runs first and its values go into the filter as a list (mql_match.c), or a hash set (exec.c). */
+ * IN: (2) holds by nature. A subquery that fails (1) or (3) but refers to nothing outside is joined as a derived table. It stays a set that the executor
+ * fills first and looks up (exec.c), or a list in a filter (mql_match.c), when
+ *   (6) its operand is a row or a constant, or isn't the block's alone; (7) it is correlated and LIMIT or OFFSET cut it; and for NOT IN that may meet NULLs, correlated at all.
+ *
+ * Keys instead of a join: when few rows are expected on the right, they are read first and the scan of the left is asked by the list of their keys, so that an
+ * index serves it, and so that it can still group, sort and limit by itself:
+ *     Join SEMI a.id = b.author_id (Scan author a, Scan book b match pages > 900)   ->   Scan author a (Keys SEMI a.id = b.author_id (Scan book b match pages > 900))
+ * Not done when
+ *   (k1) anything but one equality connects the two sides; (k2) its left side isn't a column of a table, or that table's rows may be replaced by NULLs
+ *   (an outer join's nullable side) before WHERE sees them; (k3) the server's equality of the two types isn't exactly ours; (k4) more than a fraction of the
+ *   left's rows are expected on the right, or more than KEYS_EXPECTED. */
 #include "plan_internal.h"
+
+#include "mql.h"
 
 struct SemiJoin {
     JoinKind kind;
-    Query *sub;
-    From *from;
+    bool null_aware;
     Exprs conditions;
+    Plan *right;
+    Expr *left_key, *right_key;     /* what KEYS would go by; NULL: they can't */
+    bool done;                      /* a scan has them */
 };
 
 /* ---- may it be done? ---- */
@@ -71,17 +86,21 @@ static void from_conditions(Planner *p, const From *f, Exprs *out) {
     from_conditions(p, f->right, out);
 }
 
-static bool can_unnest(Planner *p, const Query *sub, Exprs *conditions) {
+static bool can_move(Planner *p, const Query *sub, Exprs *conditions) {
     if (sub->set_op != SET_NONE || sub->grouped || sub->windows.n || !positive_limit(sub) || sub->offset || sub->ctes.n || !sub->from || sub->locking.n) return false;   /* (1) */
     if (!plain_from(sub, sub->from)) return false;                                                                                                              /* (1) */
     if (sub->is_volatile) return false;                                                                                                                         /* (3) */
     plan_conjuncts(p, sub->where, conditions);
     from_conditions(p, sub->from, conditions);
+    for (int k = 0; k < conditions->n; k++)
+        if (!expr_walk(conditions->at[k], only_two_levels, NULL)) return false;                                                                                 /* (3) (4) */
+    return true;
+}
+
+static bool can_unnest(Planner *p, const Query *sub, Exprs *conditions) {
     bool joined = false;
-    for (int i = 0; i < conditions->n; i++) {
-        if (!expr_walk(conditions->at[i], only_two_levels, NULL)) return false;                                                                                 /* (3) (4) */
-        joined |= joins_blocks(conditions->at[i]);
-    }
+    if (!can_move(p, sub, conditions)) return false;
+    for (int i = 0; i < conditions->n; i++) joined |= joins_blocks(conditions->at[i]);
     return joined;                                                                                                                                              /* (2) */
 }
 
@@ -121,27 +140,109 @@ static From *moved_from(Move *m, const From *f) {
     return copy;
 }
 
-static SemiJoin *semi_join(Planner *p, Query *q, const Expr *link, JoinKind kind, const Exprs *conditions) {
-    const Query *sub = link->subquery;
-    Move m = {p, q, sub, q->rels.n};
-    for (int i = 0; i < sub->rels.n; i++) {
-        Rel *rel = arena_copy(p->cc->arena, sub->rels.at[i], sizeof *rel);
-        rel->id = q->rels.n;
-        rel->columns.at = arena_copy(p->cc->arena, rel->columns.at, sizeof *rel->columns.at * (size_t)rel->columns.n);
+/* The subquery's relations among the outer block's. */
+static void move_rels(Move *m) {
+    Arena *arena = m->p->cc->arena;
+    for (int i = 0; i < m->sub->rels.n; i++) {
+        Rel *rel = arena_copy(arena, m->sub->rels.at[i], sizeof *rel);
+        rel->id = m->q->rels.n;
+        rel->columns.at = arena_copy(arena, rel->columns.at, sizeof *rel->columns.at * (size_t)rel->columns.n);
         rel->columns.cap = rel->columns.n;
         for (int c = 0; c < rel->columns.n; c++) rel->columns.at[c].slot = -1;
-        vec_push(p->cc->arena, &q->rels, rel);
+        vec_push(arena, &m->q->rels, rel);
     }
+}
+
+static Expr *equality(Planner *p, Expr *a, Expr *b) {
+    Expr *e = NEW(p->cc->arena, Expr);
+    *e = (Expr){.tag = EXPR_COMPARE, .type = TYPE(BOOL), .nullable = a->nullable || b->nullable, .op = OP_EQ, .pos = a->pos, .rel = -1, .column = -1, .slot = -1};
+    vec_push(p->cc->arena, &e->args, a);
+    vec_push(p->cc->arena, &e->args, b);
+    return e;
+}
+
+/* Types whose values are equal in the server exactly when they are here, and that are stored as they are computed. */
+static bool same_equality(Type a, Type b) {
+    if (type_is_integer(a) && type_is_integer(b)) return true;
+    bool text = (a.tag == TYPE_TEXT || a.tag == TYPE_VARCHAR) && (b.tag == TYPE_TEXT || b.tag == TYPE_VARCHAR);
+    return text || (a.tag == b.tag && (a.tag == TYPE_UUID || a.tag == TYPE_OBJECTID || a.tag == TYPE_BOOL));
+}
+
+static void find_keys(const Query *q, SemiJoin *s) {
+    if (s->conditions.n != 1) return;                                                                   /* (k1) */
+    Expr *e = s->conditions.at[0];
+    if (e->tag != EXPR_COMPARE || e->op != OP_EQ) return;                                               /* (k1) */
+    for (int side = 0; side < 2; side++) {
+        Expr *left = e->args.at[side], *right = e->args.at[1 - side];
+        if (left->tag != EXPR_VAR || left->level || left->rel < 0 || left->column < 0 || plan_has_slot(&s->right->slots, left->slot)) continue;
+        const Rel *rel = q->rels.at[left->rel];
+        if (rel->kind != REL_TABLE || rel->null_extended || left->column >= rel->table->columns.n) continue;    /* (k2) */
+        if (!plan_covered(right, &s->right->slots) || plan_has_sublink(right) || expr_is_volatile(right) || !same_equality(left->type, right->type)) continue;   /* (k1) (k3) */
+        s->left_key = left;
+        s->right_key = right;
+    }
+}
+
+static void add(Planner *p, Query *q, SemiJoin *s, const From *from) {
+    s->right = plan_from_items(p, q, from, &s->conditions);
+    find_keys(q, s);
+    vec_push(p->cc->arena, &p->semi, s);
+}
+
+static void join_exists(Planner *p, Query *q, const Query *sub, JoinKind kind, const Exprs *conditions) {
+    Move m = {p, q, sub, q->rels.n};
     SemiJoin *s = NEW(p->cc->arena, SemiJoin);
     s->kind = kind;
-    s->from = moved_from(&m, sub->from);
+    move_rels(&m);
+    const From *from = moved_from(&m, sub->from);
     for (int i = 0; i < conditions->n; i++) vec_push(p->cc->arena, &s->conditions, moved(&m, conditions->at[i]));
-    return s;
+    add(p, q, s, from);
+}
+
+/* ---- IN ---- */
+
+static bool plain_operand(const Expr *e) {
+    return e->tag != EXPR_ROW && !plan_has_sublink(e) && !expr_is_constant(e) && !expr_is_volatile(e);
+}
+
+/* True when it has become a join. */
+static bool join_in(Planner *p, Query *q, Expr *link, JoinKind kind) {
+    Query *sub = link->subquery;
+    Expr *operand = link->args.at[0];
+    if (link->op != OP_EQ || !plain_operand(operand) || sub->is_volatile || sub->n_visible != 1) return false;                      /* (6) */
+    Expr *target = sub->targets.at[0].expr;
+    bool aware = kind == JOIN_ANTI && (operand->nullable || target->nullable);
+    if (sub->correlated && (aware || sub->limit || sub->offset)) return false;                                                     /* (7) */
+    Exprs inner = {0};
+    SemiJoin *s = NEW(p->cc->arena, SemiJoin);
+    s->kind = kind;
+    s->null_aware = aware;
+    /* A constant target is no key to join by: it stays a derived table's column, which is one. */
+    if (!sub->limit && !sub->distinct_on.n && !expr_is_constant(target) && can_move(p, sub, &inner) && expr_walk(target, only_two_levels, NULL)) {
+        Move m = {p, q, sub, q->rels.n};
+        move_rels(&m);
+        const From *from = moved_from(&m, sub->from);
+        for (int i = 0; i < inner.n; i++) vec_push(p->cc->arena, &s->conditions, moved(&m, inner.at[i]));
+        Expr *value = moved(&m, target);
+        vec_push(p->cc->arena, &s->conditions, equality(p, operand, value));
+        add(p, q, s, from);
+        return true;
+    }
+    if (sub->correlated) return false;
+    Rel *rel = NEW(p->cc->arena, Rel);
+    *rel = (Rel){.kind = REL_SUBQUERY, .id = q->rels.n, .alias = STR("IN"), .pos = link->pos, .subquery = sub};
+    RelColumn column = {sub->targets.at[0].name, target->type, target->nullable, -1, false};
+    vec_push(p->cc->arena, &rel->columns, column);
+    vec_push(p->cc->arena, &q->rels, rel);
+    From *leaf = NEW(p->cc->arena, From);
+    leaf->rel = rel->id;
+    vec_push(p->cc->arena, &s->conditions, equality(p, operand, var_new(p->cc->arena, q, rel, 0)));
+    add(p, q, s, leaf);
+    return true;
 }
 
 void plan_unnest(Planner *p, Query *q, Exprs *conditions) {
     Exprs rest = {0};
-    p->semi.n = 0;
     for (int i = 0; i < conditions->n; i++) {
         Expr *e = conditions->at[i], *link = e;
         JoinKind kind = JOIN_SEMI;
@@ -150,22 +251,82 @@ void plan_unnest(Planner *p, Query *q, Exprs *conditions) {
             kind = JOIN_ANTI;
         }
         Exprs inner = {0};
-        if (link->tag == EXPR_SUBLINK && link->sublink == SUBLINK_EXISTS && link->subquery->correlated && q->from && can_unnest(p, link->subquery, &inner)) {
-            link->unnested = true;
-            SemiJoin *s = semi_join(p, q, link, kind, &inner);
-            vec_push(p->cc->arena, &p->semi, s);
-        } else {
-            vec_push(p->cc->arena, &rest, e);   /* (5) */
+        bool joined = false;
+        if (link->tag == EXPR_SUBLINK && q->from && link->sublink == SUBLINK_EXISTS && link->subquery->correlated) {
+            joined = can_unnest(p, link->subquery, &inner);
+            if (joined) join_exists(p, q, link->subquery, kind, &inner);
+        } else if (link->tag == EXPR_SUBLINK && q->from && link->sublink == SUBLINK_ANY) {
+            joined = join_in(p, q, link, kind);
         }
+        if (joined) link->unnested = true;
+        else vec_push(p->cc->arena, &rest, e);   /* (5) */
     }
     *conditions = rest;
 }
 
-Plan *plan_semi_joins(Planner *p, Query *q, Plan *plan, SemiJoin *const *joins, int n) {
-    for (int i = 0; i < n; i++) {
-        SemiJoin *s = joins[i];
-        Plan *right = plan_from_items(p, q, s->from, &s->conditions);
-        plan = plan_join(p, s->kind, plan, right, &s->conditions);
+/* ---- keys ---- */
+
+/* Past so many expected keys, and past this fraction of the rows that they would be looked for in, a join is as good. */
+enum { KEYS_EXPECTED = 5000, KEYS_FRACTION = 4 };
+
+void plan_push_keys(Planner *p, Plan *scan) {
+    for (int i = 0; i < p->semi.n; i++) {
+        SemiJoin *s = p->semi.at[i];
+        double expected = s->right->rows < 0 ? 1000 : s->right->rows;
+        if (s->done || !s->left_key || s->left_key->rel != scan->rel->id) continue;
+        if (expected > KEYS_EXPECTED || expected * KEYS_FRACTION > scan->rows) continue;                /* (k4) */
+        Plan *keys = plan_new(p, PLAN_KEYS, s->right);
+        keys->slots.n = 0;
+        keys->kind = s->kind;
+        keys->null_aware = s->null_aware;
+        vec_push(p->cc->arena, &keys->left_keys, s->left_key);
+        vec_push(p->cc->arena, &keys->right_keys, s->right_key);
+        keys->right = scan->left;
+        scan->left = keys;
+        s->done = true;
+        const Index *index = table_index_on(scan->rel->table, s->left_key->column);
+        if (s->kind == JOIN_SEMI && index && !scan->index) scan->index = index;
+        scan->rows = s->kind == JOIN_ANTI ? scan->rows * 0.9 : index && expected * 10 < scan->rows ? expected * 10 : scan->rows / 2;
+    }
+}
+
+/* All of the right side must be known: a NULL there, whatever its key, decides. */
+static void set_null_aware(Plan *join, bool aware) {
+    join->null_aware = aware;
+    if (aware && join->method == METHOD_KEY) join->method = METHOD_HASH;
+}
+
+Plan *plan_semi_joins(Planner *p, Plan *plan) {
+    for (int i = 0; i < p->semi.n; i++) {
+        SemiJoin *s = p->semi.at[i];
+        if (s->done) continue;
+        plan = plan_join(p, s->kind, plan, s->right, &s->conditions);
+        set_null_aware(plan, s->null_aware);
     }
     return plan;
+}
+
+Plan *plan_without_keys(Planner *p, Plan *plan) {
+    if (!plan) return NULL;
+    if (plan->tag != PLAN_SCAN) {
+        Plan *left = plan_without_keys(p, plan->left), *right = plan_without_keys(p, plan->right);
+        if (left == plan->left && right == plan->right) return plan;
+        Plan *copy = arena_copy(p->cc->arena, plan, sizeof *plan);
+        copy->left = left;
+        copy->right = right;
+        /* A key join asks its right side's scan directly: under a join of its own it can't. */
+        if (copy->tag == PLAN_JOIN && copy->method == METHOD_KEY && right != plan->right) copy->method = METHOD_HASH;
+        return copy;
+    }
+    if (!plan->left) return plan;
+    Plan *scan = arena_copy(p->cc->arena, plan, sizeof *plan), *joined = scan;
+    scan->left = NULL;
+    for (Plan *k = plan->left; k; k = k->right) {
+        if (k->kind == JOIN_SEMI && scan->index == table_index_on(scan->rel->table, k->left_keys.at[0]->column)) scan->index = NULL;
+        Exprs condition = {0};
+        vec_push(p->cc->arena, &condition, equality(p, k->left_keys.at[0], k->right_keys.at[0]));
+        joined = plan_join(p, k->kind, joined, k->left, &condition);
+        set_null_aware(joined, k->null_aware);
+    }
+    return joined;
 }

@@ -56,3 +56,47 @@ def test_what_django_hands_out(library):
     assert [plan["Relation Name"] for plan in top["Plan"]["Plans"]] == ["library_author", "library_book"]
     text = library.Book.objects.filter(pk=7).explain(analyze=True)
     assert "server: documents=1 keys=1 by " in text and "Round trips: 1" in text
+
+
+def test_exists(library, explain):
+    plan = explain(library.Book.objects.filter(Exists(library.Author.objects.filter(pk=OuterRef("author"), name="author 5"))))
+    assert plan.rows > 3
+    assert_reads_only(plan, documents=plan.rows + 1, round_trips=2)
+
+
+def test_exists_through_many_to_many(library, explain):
+    through = library.Book.tags.through
+    plan = explain(library.Tag.objects.filter(Exists(through.objects.filter(tag=OuterRef("pk"), book__pages=55))))
+    books = library.Book.objects.filter(pages=55).count()
+    assert plan.rows > 3 and books > 3
+    assert_reads_only(plan, documents=books + 2 * through.objects.filter(book__pages=55).count(), round_trips=3)
+
+
+def test_many_to_many_exclude(library, explain):
+    """Every book that hasn't the tag is an answer: those are read, and no others."""
+    plan = explain(library.Book.objects.exclude(tags__name="tag 7"))
+    tagged = library.Book.objects.filter(tags__name="tag 7").count()
+    assert plan.rows == 20_000 - tagged
+    assert_reads_only(plan, documents=plan.rows + tagged + 1, round_trips=4)
+
+
+def test_many_to_many_exclude_counted(library, explain):
+    """The books are counted in an index: not one of them is read."""
+    sql, params = library.Book.objects.exclude(tags__name="tag 7").query.sql_with_params()
+    plan = explain("SELECT COUNT(*) FROM" + sql.partition("FROM")[2], params)
+    assert plan.rows == 1
+    assert plan.documents_of("library_book") == 0, plan.show()
+    assert_reads_only(plan, documents=141, round_trips=3)
+
+
+def test_exists_with_order_and_limit(library, explain):
+    """Sorted and cut by the server, by the list of keys."""
+    author = library.Author.objects.filter(pk=OuterRef("author"), name__in=["author 5", "author 6"])
+    plan = explain(library.Book.objects.filter(Exists(author)).order_by("title")[:5])
+    assert plan.rows == 5
+    assert_reads_only(plan, documents=60, round_trips=2)
+
+
+def test_count_of_everything(library, explain):
+    plan = explain("SELECT COUNT(*) FROM library_book")
+    assert plan.documents == 0 and plan.access("library_book") <= {"IXSCAN _id_", "COUNT_SCAN _id_"}, plan.show()

@@ -214,7 +214,7 @@ TEST(implicit_cast) {
 TEST(comparison) {
     Value v, a = sqm_int(1), b = text("x"), null = sqm_null();
     Value left[] = {sqm_int(1), sqm_null(), sqm_int(3)}, right[] = {sqm_int(1), sqm_int(2), sqm_int(4)};
-    Value x = {.type = SQM_TUPLE, .len = 3, .u.tuple = left}, y = {.type = SQM_TUPLE, .len = 3, .u.tuple = right};
+    Value x = {.type = SQM_TUPLE, .flags = VALUE_ROW, .len = 3, .u.tuple = left}, y = {.type = SQM_TUPLE, .flags = VALUE_ROW, .len = 3, .u.tuple = right};
     Eval ev = {.arena = &arena, .error = &error};
     CHECK(eval_compare(&ev, OP_EQ, &a, &null, &v) && v.type == SQM_NULL);
     CHECK(eval_compare(&ev, OP_EQ, &a, &b, &v) && v.type == SQM_NULL);

@@ -39,6 +39,7 @@ static Value row(int n, ...) {
     va_end(args);
     return (Value){.type = SQM_TUPLE, .len = (uint32_t)n, .u.tuple = items};
 }
+static Value of_row(Value array) { return array.flags = VALUE_ROW, array; }
 
 /* -1, 0, 1; 9 for unknown. Checks symmetry, agreement with value_order, and hashes of equals on the way. */
 static int compare(Value a, Value b) {
@@ -104,9 +105,18 @@ TEST(others) {
     CHECK_INT(compare(json("{\"a\":1,\"b\":2}"), json("{\"b\":2,\"a\":1}")), 0);
     CHECK_INT(compare(json("[1]"), row(1, sqm_double(1))), 0);
     CHECK_INT(compare(json("null"), json("0")), -1);
-    CHECK_INT(compare(row(2, sqm_int(1), text("b")), row(2, sqm_double(1), text("a"))), 1);
-    CHECK_INT(compare(row(2, sqm_int(1), sqm_null()), row(2, sqm_int(1), text("a"))), 9);
-    CHECK_INT(compare(row(2, sqm_int(1), sqm_null()), row(2, sqm_int(2), text("a"))), -1);
+    CHECK_INT(compare(of_row(row(2, sqm_int(1), text("b"))), of_row(row(2, sqm_double(1), text("a")))), 1);
+    CHECK_INT(compare(of_row(row(2, sqm_int(1), sqm_null())), of_row(row(2, sqm_int(1), text("a")))), 9);
+    CHECK_INT(compare(of_row(row(2, sqm_int(1), sqm_null())), of_row(row(2, sqm_int(2), text("a")))), -1);
+}
+
+/* In an array NULL is the greatest element, whichever form the array has. */
+TEST(arrays) {
+    bool unknown;
+    Value with_null = row(2, sqm_int(1), sqm_null()), greatest = row(2, sqm_int(1), text("a")), same = row(2, sqm_int(1), sqm_null());
+    CHECK(value_compare(&with_null, &greatest, &unknown) > 0 && !unknown);
+    CHECK(value_compare(&greatest, &with_null, &unknown) < 0 && !unknown);
+    CHECK(value_compare(&with_null, &same, &unknown) == 0 && !unknown);
 }
 
 TEST(order) {
@@ -314,6 +324,7 @@ TEST(types) {
 int main(void) {
     RUN(numbers);
     RUN(others);
+    RUN(arrays);
     RUN(order);
     RUN(texts);
     RUN(storage);
