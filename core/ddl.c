@@ -700,11 +700,13 @@ static bool index_on(const Table *t, int column) {
 
 static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
     int column = named_column(d, t, a->name, a->pos), other = table_find_column(t, a->new_name);
+    bool merge = false;
     if (other >= 0 && other != column && ddl_may_redefine(t, other) && !index_on(t, other)) {   /* code that knew the new name came first */
         change_of(d, t, true);
         remove_column(t, other);
         column -= column > other;
         other = -1;
+        merge = true;
     }
     if (other >= 0 && other != column) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" already exists", STR_ARG(a->new_name), STR_ARG(t->name));
     Change *change = change_of(d, t, true);
@@ -725,9 +727,15 @@ static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
     c->field = field_of(d, new_name);
     if (str_is(c->field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "only the primary key can be called \"_id\"");
     if (str_eq(c->field, old_field)) return;
-    bson_t list, one, u, rename;
-    bson_t *command = begin_update(d, t->name, exists_filter(d, old_field), "$rename", &list, &one, &u, &rename);
+    bson_t list, one, u, rename, *filter = exists_filter(d, old_field);
+    if (merge) bson_append_null(filter, c->field.p, (int)c->field.n);       /* missing or null: what was written under the new name stays */
+    bson_t *command = begin_update(d, t->name, filter, "$rename", &list, &one, &u, &rename);
     bson_append_utf8(&rename, old_field.p, (int)old_field.n, c->field.p, (int)c->field.n);
+    end_update(command, &list, &one, &u, &rename);
+    note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
+    if (!merge) return;
+    command = begin_update(d, t->name, exists_filter(d, old_field), "$unset", &list, &one, &u, &rename);
+    bson_append_utf8(&rename, old_field.p, (int)old_field.n, "", 0);
     end_update(command, &list, &one, &u, &rename);
     note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
 }

@@ -89,7 +89,8 @@ bool insert_add(Insert *in, const Value *row) {
     }
     for (int i = 0; i < t->columns.n; i++) {
         int c = in->order[i];
-        bool unknown = !t->declared && in->source[c] < 0 && c != in->id;    /* a field that other documents happen to have */
+        bool loose = !t->declared || (t->columns.at[c].implicit && row[c].type == SQM_NULL);
+        bool unknown = loose && in->source[c] < 0 && c != in->id;           /* a field that other documents happen to have */
         if (unknown || table_column_is_virtual(t, c) || dml_left_out(&t->columns.at[c], &row[c])) continue;
         if (!dml_append(d, in->doc, c, &row[c])) return false;
     }
