@@ -976,6 +976,7 @@ static void dump_alter(Dump *d, const AstAlter *a) {
         [ALTER_COLUMN_TYPE] = "column_type", [ALTER_SET_NOT_NULL] = "set_not_null", [ALTER_DROP_NOT_NULL] = "drop_not_null", [ALTER_SET_DEFAULT] = "set_default",
         [ALTER_DROP_DEFAULT] = "drop_default", [ALTER_ADD_IDENTITY] = "add_identity", [ALTER_DROP_IDENTITY] = "drop_identity", [ALTER_DROP_EXPRESSION] = "drop_expression",
         [ALTER_ADD_CONSTRAINT] = "add_constraint", [ALTER_DROP_CONSTRAINT] = "drop_constraint", [ALTER_RENAME_CONSTRAINT] = "rename_constraint",
+        [ALTER_SET_STORAGE] = "set_storage",
     };
     begin(d, tags[a->tag]);
     name(d, "", a->name);
@@ -1081,6 +1082,7 @@ static void dump_stmt(Dump *d, const Stmt *s) {
         word(d, "temporary", s->create_table->temporary);
         word(d, "adopt", s->create_table->adopt);
         word(d, "implicit", s->create_table->implicit);
+        word(d, "enforced", s->create_table->enforced);
         at(d, s->pos);
         for (int i = 0; i < s->create_table->columns.n; i++) dump_column(d, s->create_table->columns.at[i]);
         for (int i = 0; i < s->create_table->constraints.n; i++) dump_constraint(d, s->create_table->constraints.at[i]);

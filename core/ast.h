@@ -236,7 +236,7 @@ typedef struct AstColumnDef {
 typedef struct AstCreateTable {
     Str table;
     bool if_not_exists, temporary;
-    bool adopt, implicit;                    /* WITH (...): see ddl_adopt.c */
+    bool adopt, implicit, enforced;                 /* WITH (...): see ddl_adopt.c */
     VEC(AstColumnDef *) columns;
     VEC(AstConstraint *) constraints;
 } AstCreateTable;
@@ -246,12 +246,13 @@ typedef VEC(AstConstraint *) AstConstraints;
 
 typedef enum AlterTag {
     ALTER_ADD_COLUMN, ALTER_DROP_COLUMN, ALTER_RENAME_COLUMN, ALTER_RENAME_TABLE, ALTER_COLUMN_TYPE, ALTER_SET_NOT_NULL, ALTER_DROP_NOT_NULL,
-    ALTER_SET_DEFAULT, ALTER_DROP_DEFAULT, ALTER_ADD_IDENTITY, ALTER_DROP_IDENTITY, ALTER_DROP_EXPRESSION, ALTER_ADD_CONSTRAINT, ALTER_DROP_CONSTRAINT, ALTER_RENAME_CONSTRAINT
+    ALTER_SET_DEFAULT, ALTER_DROP_DEFAULT, ALTER_ADD_IDENTITY, ALTER_DROP_IDENTITY, ALTER_DROP_EXPRESSION, ALTER_ADD_CONSTRAINT, ALTER_DROP_CONSTRAINT, ALTER_RENAME_CONSTRAINT,
+    ALTER_SET_STORAGE
 } AlterTag;
 typedef struct AstAlter {
     AlterTag tag;
     Str name, new_name;                      /* column or constraint; RENAME's new name */
-    bool if_exists, if_not_exists, cascade;
+    bool if_exists, if_not_exists, cascade, enforced, lenient;
     AstColumnDef *column;
     AstType *type;
     AstExpr *expr;                           /* USING, DEFAULT */

@@ -403,6 +403,7 @@ bool catalog_load_table(Catalog *c, const bson_t *document, sqm_error_t *error) 
         READ_COLUMNS(&r, document, "primary_key", &t->primary_key);
         t->legacy = read_flag(document, "legacy");
         t->implicit = read_flag(document, "implicit");
+        t->enforced = read_flag(document, "enforced");
         if (!read_list(&r, document, "constraints", read_constraint) || !read_list(&r, document, "indexes", read_index)) return false;
     }
     t->comment = read_text(&c->arena, document, "comment");
@@ -571,6 +572,7 @@ void catalog_table_document(const Table *t, bson_t *out) {
     bson_append_array_end(out, &list);
     bson_append_bool(out, "legacy", -1, t->legacy);
     bson_append_bool(out, "implicit", -1, t->implicit);
+    bson_append_bool(out, "enforced", -1, t->enforced);
     bson_append_utf8(out, "comment", -1, t->comment.n ? t->comment.p : "", (int)t->comment.n);
     bson_append_utf8(out, "view", -1, t->view_text.n ? t->view_text.p : "", (int)t->view_text.n);
 }
@@ -732,6 +734,7 @@ void catalog_describe(const Table *t, Text *out) {
     say_flag(out, "legacy", t->legacy);
     say_flag(out, "described", t->described);
     say_flag(out, "implicit", t->implicit);
+    say_flag(out, "enforced", t->enforced);
     text_adds(out, "}");
 }
 

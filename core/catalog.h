@@ -4,7 +4,7 @@
  * until they are compiled again. Stored form: one document per table in the `__schema__` collection (djongo 1.3's layout, extended):
  *   { name: "app_book", auto: {field_names: ["id"], seq: 4}, fields: {id: {type_code: "int"}, ...},          <- djongo 1.3
  *     columns: [{name, field, type: "varchar(30)", not_null, identity, default, generated, stored, collation, comment}],   <- ours
- *     primary_key: ["id"], constraints: [...], indexes: [...], comment, view, legacy, implicit }
+ *     primary_key: ["id"], constraints: [...], indexes: [...], comment, view, legacy, implicit, enforced }
  * A document without `columns` was written by djongo 1.3: its columns are read from `fields`, its pk is an ordinary field, `_id` an extra ObjectId. */
 #ifndef SQM_CATALOG_H
 #define SQM_CATALOG_H
@@ -60,6 +60,7 @@ typedef struct Table {
     bool declared;              /* false: a collection nobody declared; columns come from a sample and unknown names are allowed */
     bool legacy;                /* its rows were written by djongo 1.3 or another program, at least partly: UUIDs of either subtype */
     bool described;             /* false: declared by djongo 1.3, types are what its type codes say (a date is a timestamp, a duration an integer) */
+    bool enforced;              /* the collection's validator holds all columns: types, NOT NULL, lengths, no other fields */
     bool implicit;              /* nobody wrote its CREATE TABLE yet: it was made or adopted on demand, and CREATE TABLE may come later */
     Str view_text;              /* CREATE VIEW body, or empty */
     Str comment;

@@ -476,6 +476,7 @@ static void create_table(Ddl *d) {
     Change *change = NEW(&d->arena, Change);
     *change = (Change){.table = t, .stored = t->name, .structure = true, .reset_counter = counter};
     t->implicit = s->adopt || s->implicit;
+    t->enforced = s->enforced;
     if (t->implicit) change->raise_counter = counter, change->reset_counter = false;     /* two processes may come to it at the same time */
     if (adopt) {
         *change = (Change){.table = t, .stored = t->name};
@@ -855,6 +856,18 @@ static void alter_rename_constraint(Ddl *d, Table *t, const AstAlter *a) {
     if (indexed) index->name = c->name;
 }
 
+/* ENFORCED: whatever is written, by whomever, fits the columns. Not before the documents that are there do. */
+static void alter_storage(Ddl *d, Table *t, const AstAlter *a) {
+    Change *change = change_of(d, t, true);
+    t->enforced = a->enforced;
+    if (!t->enforced) return;
+    bson_t *filter = ddl_bson(d), *schema = ddl_json_schema(d, t), list;
+    BSON_APPEND_ARRAY_BEGIN(filter, "$nor", &list);
+    BSON_APPEND_DOCUMENT(&list, "0", schema);
+    bson_append_array_end(filter, &list);
+    expect_none(d, change, filter, SQM_ERROR_CHECK_VIOLATION, arena_printf(&d->arena, "collection \"" STR_FMT "\" has documents that don't fit the table's columns", STR_ARG(t->name)));
+}
+
 static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
     int column = named_column(d, t, a->name, a->pos);
     Change *change = change_of(d, t, a->tag == ALTER_SET_NOT_NULL || a->tag == ALTER_DROP_NOT_NULL);
@@ -899,7 +912,7 @@ static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
         c->generated_stored = false;
         break;
     case ALTER_ADD_COLUMN: case ALTER_DROP_COLUMN: case ALTER_RENAME_COLUMN: case ALTER_RENAME_TABLE: case ALTER_COLUMN_TYPE: case ALTER_ADD_CONSTRAINT:
-    case ALTER_DROP_CONSTRAINT: case ALTER_RENAME_CONSTRAINT: break;
+    case ALTER_DROP_CONSTRAINT: case ALTER_RENAME_CONSTRAINT: case ALTER_SET_STORAGE: break;
     }
 }
 
@@ -923,6 +936,7 @@ static void alter_table(Ddl *d) {
         case ALTER_ADD_CONSTRAINT: add_constraint(d, t, change_of(d, t, true), a->constraint, -1, NULL); break;
         case ALTER_DROP_CONSTRAINT: alter_drop_constraint(d, t, a); break;
         case ALTER_RENAME_CONSTRAINT: alter_rename_constraint(d, t, a); break;
+        case ALTER_SET_STORAGE: alter_storage(d, t, a); break;
         case ALTER_SET_NOT_NULL: case ALTER_DROP_NOT_NULL: case ALTER_SET_DEFAULT: case ALTER_DROP_DEFAULT: case ALTER_ADD_IDENTITY: case ALTER_DROP_IDENTITY:
         case ALTER_DROP_EXPRESSION: alter_column(d, t, a); break;
         }

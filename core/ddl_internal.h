@@ -103,6 +103,7 @@ void ddl_null_filter(bson_t *filter, const Column *c);
 /* Indexes a table has on the server; indexes of the same shape exist once. */
 Physicals ddl_physical(Ddl *d, const Catalog *c, const Table *t);
 bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t);    /* NULL: none */
+bson_t *ddl_json_schema(Ddl *d, const Table *t);                    /* {$jsonSchema: ...}: what an ENFORCED table's documents are like */
 /* The filter of rows that violate a CHECK; NULL when MongoDB can't decide it: then *expr over *rel is to be computed here. */
 bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, const Rel **rel, const Expr **expr);
 bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list);   /* NULL for an empty list */

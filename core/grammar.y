@@ -694,6 +694,7 @@ stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) LP elements(E
     E->temporary = M;
     E->adopt = p->adopt;
     E->implicit = p->implicit;
+    E->enforced = p->enforced;
 }
 storage ::= .
 storage ::= WITH LP storage_words RP.
@@ -780,6 +781,7 @@ action(A) ::= drop_column(X) if_exists(I) ID(N) cascade_opt(K). { A = NEW(p->are
 action(A) ::= DROP(X) CONSTRAINT if_exists(I) ID(N) cascade_opt(K). { A = NEW(p->arena, AstAlter); *A = (AstAlter){.tag = ALTER_DROP_CONSTRAINT, .name = N.text, .if_exists = I, .cascade = K, .pos = token_span(p, X)}; }
 action(A) ::= RENAME(X) TO ID(N). { A = NEW(p->arena, AstAlter); *A = (AstAlter){.tag = ALTER_RENAME_TABLE, .new_name = N.text, .pos = token_span(p, X)}; }
 action(A) ::= RENAME(X) column_opt ID(N) TO ID(M). { A = NEW(p->arena, AstAlter); *A = (AstAlter){.tag = ALTER_RENAME_COLUMN, .name = N.text, .new_name = M.text, .pos = token_span(p, X)}; }
+action(A) ::= SET(X) LP storage_words RP. { A = NEW(p->arena, AstAlter); *A = (AstAlter){.tag = ALTER_SET_STORAGE, .pos = token_span(p, X)}; parse_alter_storage(p, A); }
 action(A) ::= RENAME(X) CONSTRAINT ID(N) TO ID(M). { A = NEW(p->arena, AstAlter); *A = (AstAlter){.tag = ALTER_RENAME_CONSTRAINT, .name = N.text, .new_name = M.text, .pos = token_span(p, X)}; }
 %type add {Token}
 %type drop_column {Token}

@@ -23,7 +23,15 @@ void parse_refuse(Parse *p, Pos pos, const char *what) { fail(p->cc, SQM_ERROR_N
 void parse_storage(Parse *p, Token word) {
     if (str_ieq(word.text, STR("adopt"))) p->adopt = true;
     else if (str_ieq(word.text, STR("implicit"))) p->implicit = true;
-    else fail_hint(p->cc, SQM_ERROR_NOT_SUPPORTED, token_pos(word), "There are ADOPT and IMPLICIT.", "storage parameter \"" STR_FMT "\" is not supported", STR_ARG(word.text));
+    else if (str_ieq(word.text, STR("enforced"))) p->enforced = true;
+    else if (str_ieq(word.text, STR("lenient"))) p->lenient = true;
+    else fail_hint(p->cc, SQM_ERROR_NOT_SUPPORTED, token_pos(word), "There are ADOPT, IMPLICIT, ENFORCED and LENIENT.", "storage parameter \"" STR_FMT "\" is not supported", STR_ARG(word.text));
+}
+
+void parse_alter_storage(Parse *p, AstAlter *a) {
+    if (p->adopt || p->implicit || p->enforced == p->lenient) parse_refuse(p, a->pos, "ALTER TABLE ... SET () with other parameters than either ENFORCED or LENIENT");
+    a->enforced = p->enforced;
+    a->lenient = p->lenient;
 }
 
 Str parse_lower(Parse *p, Str s) {

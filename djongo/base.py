@@ -134,8 +134,6 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     # Table -> tables it refers to, for check_constraints(); the schema editor forgets it.
     referenced_tables = None
-    # ENFORCE_SCHEMA, as it was when the connection was opened.
-    enforce_schema = False
     # Table -> columns that its documents may lack, and until when that is taken for true.
     known_gaps = None, 0
     # The compiler that is executing a SELECT: it knows how its cursor should fetch each column.
@@ -154,14 +152,26 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def get_connection_params(self):
         given = self.get_connection_settings()
-        self.enforce_schema = given.enforce_schema
         return {"uri": given.uri, "database": given.database, "json_text": True, **given.connect_options}
+
+    @property
+    def enforce_schema(self):
+        return self.settings_dict.get("ENFORCE_SCHEMA", False) is True
+
+    def prepare_database(self):
+        """`migrate` begins with this: the collections' validators follow ENFORCE_SCHEMA."""
+        from django.apps import apps
+
+        self.ensure_connection()
+        with self.schema_editor() as editor:
+            for model in apps.get_models(include_auto_created=True):
+                editor.set_enforced(model, self.enforce_schema)
 
     @async_unsafe
     def get_new_connection(self, conn_params):
         connection = self.Database.connect(**conn_params)
         if self.alias != NO_DB_ALIAS:
-            connection.define = functools.partial(implicit.define, self, self.enforce_schema)
+            connection.define = functools.partial(implicit.define, self)
         return connection
 
     def init_connection_state(self):

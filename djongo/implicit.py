@@ -8,20 +8,27 @@ fails as any statement with a wrong name does.
     "collection"   there, but nobody declared it       the model's columns over what is stored, WITH (ADOPT): nothing in it changes
     "undescribed"  declared by djongo 1.3              likewise: its type codes don't tell a date from a time
 
-With ENFORCE_SCHEMA only the last kind is answered: all others are then errors until `migrate` has run.
+With ENFORCE_SCHEMA only the last kind is answered: all others are MigrationErrors until `migrate` has run.
 """
 
 from django.apps import apps
 from django.db.migrations.recorder import MigrationRecorder
 
+from .exceptions import MigrationError
 
-def define(connection, enforce_schema, kind, table, column):
+
+def define(connection, kind, table, column):
     connection.known_gaps = None, 0
-    if (enforce_schema and kind != "undescribed") or not apps.models_ready:
+    if not apps.models_ready:
         return None
     found = models_of(table)
     if column is not None:
         found = [model for model in found if any(field.column == column for field in model._meta.local_concrete_fields)]
+    if connection.enforce_schema and kind != "undescribed":
+        if found:
+            name = f'column "{column}" of table "{table}"' if column else f'table "{table}"'
+            raise MigrationError(f"the {name} of model {found[0]._meta.label} is not in the database: run migrate (ENFORCE_SCHEMA is on)")
+        return None
     if kind == "table":
         found = [model for model in found if model._meta.managed]
         return create_sql(connection, found[0]) if found else None

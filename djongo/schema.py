@@ -1,11 +1,13 @@
 """DDL. Statements are PostgreSQL's, one action each, with every value written as a literal: a schema statement is kept as text in
 the catalogue (defaults, checks) and has no parameters. Changing the type of a column converts the stored values (`USING c::type`)."""
 
+from django.db import IntegrityError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.expressions import Col, F, OrderBy
 from django.db.models.indexes import IndexExpression
 
 from . import implicit
+from .exceptions import MigrationError
 
 AUTO_FIELDS = frozenset(["AutoField", "BigAutoField", "SmallAutoField"])
 
@@ -24,6 +26,28 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         return super().execute(self.connection.ops.compose_sql(str(sql), params), None)
 
     # Before a table of djongo 1.3, or one that nobody declared, is altered it is described, as the migration's own models have it then.
+
+    @property
+    def sql_create_table(self):
+        return "CREATE TABLE %(table)s (%(definition)s)" + (" WITH (ENFORCED)" if self.connection.enforce_schema else "")
+
+    def set_enforced(self, model, enforced):
+        """Validators for the collection of a model that is there, or none."""
+        table = model._meta.db_table
+        try:
+            known = self.connection.connection.table(table)
+        except self.connection.Database.ProgrammingError:
+            return
+        if not model._meta.managed or not model._meta.can_migrate(self.connection) or bool(known.get("enforced")) == enforced or known.get("view"):
+            return
+        if not known.get("declared", True) and not enforced:
+            return
+        if enforced:
+            self._describe(model)
+        try:
+            self.execute(f"ALTER TABLE {self.quote_name(table)} SET ({'ENFORCED' if enforced else 'LENIENT'})", None)
+        except IntegrityError as error:
+            raise MigrationError(f"{error}. ENFORCE_SCHEMA can't be on for them: `manage.py djongo_diff {model._meta.app_label}` lists them.") from error
 
     def _describe(self, model, table=None):
         if self.collect_sql:

@@ -86,7 +86,7 @@ TEST(descriptions) {
               "\"primary_key\": [\"a\"], \"constraints\": [{\"name\": \"f\", \"kind\": \"foreign\", \"columns\": [\"b\"], \"references\": [\"o\", \"id\"], \"expression\": null, "
               "\"where\": null, \"deferrable\": false, \"nulls_not_distinct\": false}], "
               "\"indexes\": [{\"name\": \"i\", \"columns\": [\"b\", null], \"orders\": [\"DESC\", \"ASC\"], \"unique\": false, \"where\": \"a > 1\", \"expressions\": [\"a + 1\"], "
-              "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false}], \"comment\": null, \"view\": null, \"declared\": true, \"legacy\": false, \"described\": true, \"implicit\": false}");
+              "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false}], \"comment\": null, \"view\": null, \"declared\": true, \"legacy\": false, \"described\": true, \"implicit\": false, \"enforced\": false}");
     arena_free(&a);
     catalog_release(c);
 }
