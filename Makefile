@@ -2,10 +2,12 @@
 PYTHON3 ?= python3
 PY := .venv/bin/python
 APPS ?=
+N ?= 20000
+SEED ?= 1
 DJANGO ?= 5
 PYTHON6 ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django test-django6 test-django-all bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-server test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django test-django6 test-django-all fuzz-logic fuzz-parse coverage bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +33,9 @@ test-core: build  ## C unit tests and golden tests; no server, seconds
 
 test-sanitize: build  ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(PY) tools/run_tests.py sanitize
+
+test-server: build  ## the C tests that need a MongoDB
+	@$(PY) tools/run_tests.py sanitize server
 
 test-layers: build  ## the allowed include edges
 	@$(PY) tools/run_tests.py layers
@@ -64,6 +69,18 @@ test-django6: build  ## the same on the newest Django 6 and Python 3.12 or newer
 test-django-all: build  ## every app of Django's suite beside SQLite's counts; DJANGO=6 on Django 6, RESUME=1 goes on where it stopped
 	@if [ "$(DJANGO)" = 6 ]; then $(PYTHON3) tools/bootstrap.py django6 $(PYTHON6); fi
 	@$(PY) tests/django_suite/all.py --django $(DJANGO) $(if $(RESUME),--resume) $(APPS)
+
+fuzz-logic:  ## N random statements and ORM queries (20000), of a SEED (1), compared with PostgreSQL
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tests/logic/fuzz.py -n $(N) -s $(SEED)
+
+fuzz-parse: build  ## N changes of each file of the parser's corpus, under sanitizers: nothing breaks, what is read prints and reads alike
+	@$(PY) tools/run_tests.py sanitize
+	@build-sanitize/tests/fuzz/fuzz_parse --mutate $(N) tests/fuzz/corpus_parse
+
+coverage:  ## statement coverage of core/ under all tests; fails below 90 %
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tools/coverage.py
 
 bench: build  ## the benchmarks of bench/
 	@$(PY) bench/run.py

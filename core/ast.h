@@ -213,6 +213,7 @@ typedef struct AstConstraint {
     Str check_text;                          /* the SQL between the parentheses */
     Str references;
     AstNames references_columns;
+    Str on_delete;                           /* CASCADE, SET NULL, SET DEFAULT; empty: no action */
     bool deferrable, initially_deferred;
     bool nulls_not_distinct;
     Pos pos;

@@ -39,8 +39,10 @@ typedef struct Index {
 } Index;
 
 typedef enum TableConstraintKind { TABLE_PRIMARY_KEY, TABLE_UNIQUE, TABLE_CHECK, TABLE_FOREIGN_KEY } TableConstraintKind;
+typedef enum DeleteAction { DELETE_NO_ACTION, DELETE_CASCADE, DELETE_SET_NULL, DELETE_SET_DEFAULT } DeleteAction;
 typedef struct Constraint {
     TableConstraintKind kind;
+    DeleteAction on_delete;     /* of a foreign key */
     Str name;
     VEC(int) columns;
     Str check_text;             /* SQL of a CHECK */

@@ -42,8 +42,9 @@ static void after_fork(void) {
 }
 
 static void start_driver(void) {
+    /* It warns on stderr about each aborted transaction; and about shared memory that it can't have, before mongoc_init() returns. */
+    if (!getenv("SQM_DRIVER_LOG")) mongoc_log_set_handler(quiet, NULL);
     mongoc_init();
-    if (!getenv("SQM_DRIVER_LOG")) mongoc_log_set_handler(quiet, NULL);    /* it warns on stderr about each aborted transaction */
     pthread_atfork(NULL, NULL, after_fork);
 }
 
@@ -608,6 +609,7 @@ bool server_forked(const Server *s) { return s->pid != getpid(); }
 int server_version(const Server *s) { return s->pool->version; }
 bool server_has_transactions(const Server *s) { return s->pool->transactions; }
 const char *server_database(const Server *s) { return s->database; }
+uint64_t server_identity(const Server *s) { return hash_bytes(s->database, strlen(s->database), hash_bytes(s->pool->key, strlen(s->pool->key), 0)); }
 int64_t server_round_trips(const Server *s) { return s->round_trips; }
 
 bool server_check(Server *s, sqm_error_t *error) {

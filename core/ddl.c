@@ -351,6 +351,15 @@ static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint
     }
     if (c->references_columns.n != c->columns.n)
         fail(&d->cc, SQM_ERROR_SYNTAX, ast->pos, "number of referencing and referenced columns for foreign key disagree");
+    if (!ast->on_delete.n) return;
+    /* What acts on rows must be able to tell them: the keys that are checked, and no others. */
+    if (c->columns.n != 1) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key of several columns is not supported", STR_ARG(ast->on_delete));
+    if (t->legacy || other->legacy || !other->declared || other->view_text.n)
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key to \"" STR_FMT "\", which no CREATE TABLE has declared, is not supported", STR_ARG(ast->on_delete), STR_ARG(other->name));
+    int column = table_find_column(other, c->references_columns.at[0]);
+    if (column >= 0 && !foreign_key_comparable(t->columns.at[c->columns.at[0]].type, other->columns.at[column].type))
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key between columns of different types is not supported", STR_ARG(ast->on_delete));
+    c->on_delete = str_is(ast->on_delete, "CASCADE") ? DELETE_CASCADE : str_is(ast->on_delete, "SET NULL") ? DELETE_SET_NULL : DELETE_SET_DEFAULT;
 }
 
 /* A virtual column is gone from a resolved condition: what stands there are the columns it is made of. */

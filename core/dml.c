@@ -12,6 +12,7 @@
  * Everything is read before the first write, so a statement never meets its own rows.
  * Stored generated columns and the CHECKs that MongoDB can't decide are computed here, row by row (dml_derive); the others are the collection's validator.
  * Foreign keys are checked when the transaction ends (foreign.h): here only where that is the end of the statement. */
+#include "counts.h"
 #include "dml_internal.h"
 
 #include <stdlib.h>
@@ -60,8 +61,10 @@ static int64_t reply_count(const bson_t *reply) {
 static bool send(Dml *d, const bson_t *command, int64_t *n) {
     bson_t reply;
     bool ok = server_write(d->x->server, command, &reply, d->x->error);
-    if (ok) *n += reply_count(&reply);
-    else schema_name_violation(d->table, d->x->error);
+    int64_t count = ok ? reply_count(&reply) : 0;
+    *n += count;
+    if (ok && bson_has_field(command, "insert")) counts_add(d->x->server, d->table->name, count);
+    if (!ok) schema_name_violation(d->table, d->x->error);
     bson_destroy(&reply);
     return ok;
 }
@@ -87,7 +90,7 @@ void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
     for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], &row[removed ? keys->at[i].parent_column : keys->at[i].child_column], removed);
 }
 
-static bool ends_here(const Dml *d) { return d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
+static bool ends_here(const Dml *d) { return !d->x->nested && d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
 
 bool dml_satisfied(Dml *d, bool *satisfied) {
     *satisfied = true;
@@ -96,8 +99,14 @@ bool dml_satisfied(Dml *d, bool *satisfied) {
 
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
     Exec *x = d->x;
+    if (x->nested) {
+        bool ok = attempt(d, context);
+        exec_forget(x);
+        return ok;
+    }
     for (;;) {
         bool retry = false;
+        cascade_clear(x);
         if (!server_statement_begin(x->server, x->error)) return false;
         bool ok = attempt(d, context) && (!ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
         exec_forget(x);         /* its cursors and its view end with the transaction */
@@ -396,7 +405,8 @@ bool dml_run(Exec *x, const Catalog *catalog, Dml **out, sqm_error_t *error) {
     d->has_returning = r->insert ? r->insert->has_returning : r->modify->has_returning;
     exec_eval_init(x, &d->ev, NEW_ARRAY(&x->arena, Value, d->row->n_slots + 1), NULL, &d->scratch);
     bool ok = server_check(x->server, x->error) && (r->insert ? dml_insert(d, r->insert) : dml_modify(d, r->modify, x->plan->modify));
-    if (x->foreign && !server_in_transaction(x->server)) foreign_clear(x->foreign);
+    cascade_clear(x);
+    if (x->foreign && !x->nested && !server_in_transaction(x->server)) foreign_clear(x->foreign);
     if (ok) keep_returned(d);
     rows_free(&d->returned);
     arena_free(&d->scratch);

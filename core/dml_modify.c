@@ -79,7 +79,7 @@ static bool run_command(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
     Command c = {m, p, one_row_at_most(m, &p->match)};
     bool satisfied;
     if (!note_constants(d, m)) return false;
-    bool alone = d->x->plan->n_reads == 0 && (c.one || server_in_transaction(d->x->server));
+    bool alone = !d->x->nested && d->x->plan->n_reads == 0 && (c.one || server_in_transaction(d->x->server));
     if (alone && !dml_satisfied(d, &satisfied)) return false;
     return alone && satisfied ? attempt_command(d, &c) : dml_transaction(d, attempt_command, &c);
 }
@@ -208,6 +208,15 @@ static bool change_rows(Modify *o) {
     return changes_send(&o->changes, &d->affected);
 }
 
+/* Keys without an action are checked at the end; the others' rows go, or change. */
+static void note_deleted(Dml *d, const ForeignKeys *keys, const Value *row) {
+    for (int i = 0; i < keys->n; i++) {
+        const ForeignKey *key = &keys->at[i];
+        if (key->constraint->on_delete != DELETE_NO_ACTION) cascade_add(d, key, &row[key->parent_column]);
+        else if (d->x->foreign) foreign_note(d->x->foreign, key, &row[key->parent_column], true);
+    }
+}
+
 static bool delete_rows(Modify *o) {
     Dml *d = o->d;
     const Value **ids = NEW_ARRAY(&o->document_rows.arena, const Value *, IDS_AT_ONCE);
@@ -218,13 +227,13 @@ static bool delete_rows(Modify *o) {
         for (; i < o->rows.n && n < IDS_AT_ONCE && ok; i++) {
             ids[n++] = &o->rows.at[i][0];
             arena_clear(&d->scratch);
-            dml_note(d, &o->m->referring, &o->rows.at[i][1], true);
+            note_deleted(d, &o->m->referring, &o->rows.at[i][1]);
             ok = return_row(o, &o->rows.at[i][1]);
         }
         bson_reinit(item);
         ok = ok && dml_append_ids(d, item, "q", ids, n) && bson_append_int32(item, "limit", -1, 0) && writes_add(&o->deletes, item);
     }
-    return ok && writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n);
+    return ok && writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n) && cascade_run(d);
 }
 
 static void forget(Modify *o) {

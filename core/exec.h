@@ -26,6 +26,8 @@ typedef struct Exec {
     const StatementPlan *plan;
     const Catalog *catalog;     /* as of the start; set by the caller, may be NULL */
     struct Foreign *foreign;    /* the connection's, for writes; set by the caller, NULL: foreign keys aren't checked */
+    struct Cascade *cascade;    /* of a DELETE: what ON DELETE actions have still to do (dml_cascade.c) */
+    bool nested;                /* a statement of such an action: the transaction and the queue are another statement's */
     const Value *params;
     int n_params;
     Arena arena;                /* lives as long as the execution */

@@ -11,7 +11,7 @@
  *
  * The parents of all keys are asked for with one $unionWith outside of the transaction, unless it has written to them itself. MongoDB has no lock for "this row must
  * stay": a parent deleted by another transaction at the same moment goes unnoticed.
- * Checked are keys of one column between declared tables that djongo 1.3 hasn't written. Not here: ON DELETE actions (there are none), rows that were there
+ * Checked are keys of one column between declared tables that djongo 1.3 hasn't written. Not here: ON DELETE actions (dml_cascade.c), rows that were there
  * before the constraint, servers without transactions (where a check at the end could undo nothing). */
 #include "foreign.h"
 

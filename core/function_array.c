@@ -29,6 +29,11 @@ bool array_items(Eval *ev, const Value *v, const Value **items, int *n) {
     return true;
 }
 
+/* An array column of a document written elsewhere may hold something else: for the functions here that is NULL. */
+static bool is_foreign(const Expr *e, const Value *args, int i) {
+    return args[i].type != SQM_NULL && !array_is(&args[i]) && scalar_arg_type(e, i).tag == TYPE_ARRAY;
+}
+
 /* An argument that must be an array: text is read as an array literal. */
 static bool read_array(Eval *ev, const Value *v, const Value **items, int *n) {
     Value parsed = *v;
@@ -42,6 +47,7 @@ static bool equal(const Value *a, const Value *b) {
 }
 
 SCALAR(sql_array_length) {
+    if (is_foreign(e, args, 0)) return *out = sqm_null(), true;
     const Value *items;
     int count;
     int64_t dimension = 1;
@@ -62,6 +68,8 @@ static int64_t count_items(Eval *ev, const Value *items, int n) {
 }
 
 SCALAR(sql_cardinality) {
+    if (is_foreign(e, args, 0)) return *out = sqm_null(), true;
+    if (json_is_array(&args[0])) return *out = sqm_int(json_length(&args[0])), true;    /* stored arrays have one dimension, of whatever they hold */
     const Value *items;
     int count;
     if (!read_array(ev, &args[0], &items, &count)) return false;
@@ -70,12 +78,14 @@ SCALAR(sql_cardinality) {
 
 /* array[i], from 1; NULL outside. JSON is subscripted from 0 and by key. */
 SCALAR(sql_subscript) {
+    if (is_foreign(e, args, 0)) return *out = sqm_null(), true;
     if (args[0].type == SQM_JSON || json_is_object(&args[0])) return sql_json_get(ev, e, args, n, out);
     const Value *items;
     int count;
     int64_t i;
     if (!read_array(ev, &args[0], &items, &count) || !scalar_int(ev, &args[1], &i)) return false;
     *out = i >= 1 && i <= count ? items[i - 1] : sqm_null();
+    if (e->type.tag != TYPE_UNKNOWN && out->type != SQM_NULL) json_value_as(*out, e->type, out);
     return true;
 }
 
@@ -85,7 +95,7 @@ SCALAR(sql_slice) {
     int count;
     int64_t from = 1, to;
     *out = sqm_null();
-    if (args[0].type == SQM_NULL) return true;
+    if (args[0].type == SQM_NULL || is_foreign(e, args, 0)) return true;
     if (!read_array(ev, &args[0], &items, &count)) return false;
     to = count;
     if (args[1].type != SQM_NULL && !scalar_int(ev, &args[1], &from)) return false;
@@ -98,6 +108,7 @@ SCALAR(sql_slice) {
 
 /* array_position(array, item [, start]) */
 SCALAR(sql_array_position) {
+    if (is_foreign(e, args, 0)) return *out = sqm_null(), true;
     const Value *items;
     int count;
     int64_t start = 1;
@@ -110,6 +121,7 @@ SCALAR(sql_array_position) {
 }
 
 SCALAR(sql_array_positions) {
+    if (is_foreign(e, args, 0)) return *out = sqm_null(), true;
     const Value *items;
     int count;
     VEC(Value) found = {0};
@@ -152,12 +164,12 @@ SCALAR(sql_array_cat) {
 SCALAR(sql_array_append) { return join_items(ev, &args[0], true, &args[1], false, out); }
 SCALAR(sql_array_prepend) { return join_items(ev, &args[0], false, &args[1], true, out); }
 
-static bool change_items(Eval *ev, const Value *args, const Value *with, Value *out) {
+static bool change_items(Eval *ev, const Expr *e, const Value *args, const Value *with, Value *out) {
     const Value *items;
     int count;
     VEC(Value) kept = {0};
     *out = sqm_null();
-    if (args[0].type == SQM_NULL) return true;
+    if (args[0].type == SQM_NULL || is_foreign(e, args, 0)) return true;
     if (!read_array(ev, &args[0], &items, &count)) return false;
     for (int i = 0; i < count; i++) {
         bool same = value_same(&items[i], &args[1]);
@@ -167,11 +179,12 @@ static bool change_items(Eval *ev, const Value *args, const Value *with, Value *
     *out = array_new(kept.at, kept.n);
     return true;
 }
-SCALAR(sql_array_remove) { return change_items(ev, args, NULL, out); }
-SCALAR(sql_array_replace) { return change_items(ev, args, &args[2], out); }
+SCALAR(sql_array_remove) { return change_items(ev, e, args, NULL, out); }
+SCALAR(sql_array_replace) { return change_items(ev, e, args, &args[2], out); }
 
 /* array_to_string(array, separator [, text for NULL]) */
 SCALAR(sql_array_to_string) {
+    if (is_foreign(e, args, 0)) return *out = sqm_null(), true;
     const Value *items;
     int count;
     *out = sqm_null();
@@ -218,7 +231,8 @@ static bool has_item(const Value *items, int n, const Value *wanted) {
     return false;
 }
 
-static bool contains(Eval *ev, const Value *a, const Value *b, Value *out) {
+static bool contains(Eval *ev, const Expr *e, const Value *args, const Value *a, const Value *b, Value *out) {
+    if (is_foreign(e, args, 0) || is_foreign(e, args, 1)) return *out = sqm_null(), true;
     const Value *x, *y;
     int nx, ny;
     bool arrays = a->type == SQM_TUPLE || b->type == SQM_TUPLE || (a->type == SQM_BSON && json_is_array(a)) || (b->type == SQM_BSON && json_is_array(b));
@@ -228,10 +242,11 @@ static bool contains(Eval *ev, const Value *a, const Value *b, Value *out) {
     for (int i = 0; i < ny && all; i++) all = has_item(x, nx, &y[i]);
     return *out = sqm_bool(all), true;
 }
-SCALAR(sql_contains) { return contains(ev, &args[0], &args[1], out); }
-SCALAR(sql_contained) { return contains(ev, &args[1], &args[0], out); }
+SCALAR(sql_contains) { return contains(ev, e, args, &args[0], &args[1], out); }
+SCALAR(sql_contained) { return contains(ev, e, args, &args[1], &args[0], out); }
 
 SCALAR(sql_overlap) {
+    if (is_foreign(e, args, 0) || is_foreign(e, args, 1)) return *out = sqm_null(), true;
     const Value *x, *y;
     int nx, ny;
     if (!read_array(ev, &args[0], &x, &nx) || !read_array(ev, &args[1], &y, &ny)) return false;
@@ -242,17 +257,18 @@ SCALAR(sql_overlap) {
 
 /* ---- x op ANY(array), x op ALL(array) ---- */
 
-static bool quantified(Eval *ev, Operator op, const Value *args, bool all, Value *out) {
+static bool quantified(Eval *ev, const Expr *e, Operator op, const Value *args, bool all, Value *out) {
     const Value *items;
     int count;
     bool unknown = false;
     *out = sqm_null();
-    if (args[1].type == SQM_NULL) return true;
+    if (args[1].type == SQM_NULL || is_foreign(e, args, 1)) return true;
     if (!read_array(ev, &args[1], &items, &count)) return false;
+    bool stored = json_is(&args[1]);      /* what isn't of x's class compares with nothing; elsewhere untyped text becomes what it meets */
     for (int i = 0; i < count; i++) {
         Value r, x = args[0], y = items[i];
-        if (x.type == SQM_TEXT && y.type != SQM_TEXT && y.type != SQM_NULL && !cast_value(ev, &args[0], cast_natural_type(&y), &x)) return false;
-        if (y.type == SQM_TEXT && x.type != SQM_TEXT && x.type != SQM_NULL && !cast_value(ev, &items[i], cast_natural_type(&x), &y)) return false;
+        if (!stored && x.type == SQM_TEXT && y.type != SQM_TEXT && y.type != SQM_NULL && !cast_value(ev, &args[0], cast_natural_type(&y), &x)) return false;
+        if (!stored && y.type == SQM_TEXT && x.type != SQM_TEXT && x.type != SQM_NULL && !cast_value(ev, &items[i], cast_natural_type(&x), &y)) return false;
         if (!eval_compare(ev, op, &x, &y, &r)) return false;
         if (r.type == SQM_NULL) unknown = true;
         else if (r.u.b != all) return *out = r, true;
@@ -261,7 +277,7 @@ static bool quantified(Eval *ev, Operator op, const Value *args, bool all, Value
     return true;
 }
 #define QUANTIFIED(name, op, all) \
-    SCALAR(name) { return quantified(ev, op, args, all, out); }
+    SCALAR(name) { return quantified(ev, e, op, args, all, out); }
 QUANTIFIED(sql_eq_any, OP_EQ, false)
 QUANTIFIED(sql_ne_any, OP_NE, false)
 QUANTIFIED(sql_lt_any, OP_LT, false)

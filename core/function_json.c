@@ -130,6 +130,7 @@ bool json_value_as(Value item, Type type, Value *out) {
         v = (Value){.type = SQM_TIME, .u.i = since};
     }
     if (type.tag != TYPE_UNKNOWN && !value_fits(type, &v)) return false;
+    if (type_is_integer(type) && ((v.type == SQM_DOUBLE && isnan(v.u.d)) || (v.type == SQM_DECIMAL && decimal_is_nan(v.u.decimal)))) return false;
     int64_t whole;
     if (type_is_integer(type) && whole_number(&v, &whole)) v = sqm_int(whole);
     *out = v;

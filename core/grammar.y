@@ -155,6 +155,14 @@ simple(A) ::= SELECT(T) distinct(D) targets(L) from_opt(F) where_opt(W) group_op
     A->having = H;
     A->windows = V;
 }
+simple(A) ::= SELECT(T) FROM froms(F) where_opt(W) group_opt(G) having_opt(H) window_opt(V). {      /* EXISTS (SELECT FROM t): rows without columns */
+    A = parse_select(p, T.at);
+    A->from = F;
+    A->where = W;
+    A->group_by = G;
+    A->having = H;
+    A->windows = V;
+}
 simple(A) ::= VALUES(T) rows(L). { A = parse_select(p, T.at); A->values = L; }
 simple(A) ::= TABLE(T) qname(N). {
     A = parse_select(p, T.at);
@@ -740,12 +748,13 @@ nulls_distinct(A) ::= NULLS NOT DISTINCT. { A = true; }
 %type check {AstConstraint *}
 %type references {AstConstraint *}
 check(A) ::= CHECK(K) LP(T) expr(E) RP(U). { A = parse_constraint(p, CONSTRAINT_CHECK, K.at); A->check = E; A->check_text = parse_expr_text(p, E, (Pos){T.at + 1, U.at - T.at - 1}); }
-references(A) ::= REFERENCES(T) qname(N) names_opt(L) fk_actions. { A = parse_constraint(p, CONSTRAINT_FOREIGN_KEY, T.at); A->references = N.text; A->references_columns = L; }
-fk_actions ::= .
-fk_actions ::= fk_actions ON(T) DELETE fk_action(W). { parse_fk_action(p, T.at, W); }
-fk_actions ::= fk_actions ON(T) UPDATE fk_action(W). { parse_fk_action(p, T.at, W); }
-fk_actions ::= fk_actions MATCH(T) ID(N). { if (!str_ieq(N.text, STR("simple"))) parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
-fk_actions ::= fk_actions MATCH(T) FULL. { parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
+references(A) ::= REFERENCES(T) qname(N) names_opt(L) fk_actions(D). { A = parse_constraint(p, CONSTRAINT_FOREIGN_KEY, T.at); A->references = N.text; A->references_columns = L; A->on_delete = D; }
+%type fk_actions {Str}
+fk_actions(A) ::= . { A = (Str){0}; }
+fk_actions(A) ::= fk_actions ON DELETE fk_action(W). { A = W; }
+fk_actions(A) ::= fk_actions(B) ON(T) UPDATE fk_action(W). { A = B; parse_update_action(p, T.at, W); }
+fk_actions(A) ::= fk_actions(B) MATCH(T) ID(N). { A = B; if (!str_ieq(N.text, STR("simple"))) parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
+fk_actions(A) ::= fk_actions(B) MATCH(T) FULL. { A = B; parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
 %type fk_action {Str}
 fk_action(A) ::= NO ACTION. { A = (Str){0}; }
 fk_action(A) ::= RESTRICT. { A = (Str){0}; }

@@ -39,6 +39,9 @@ bool json_path(const Value *v, const Str *path, int n, Value *out);   /* #>: a s
 Value json_as_text(Arena *a, const Value *v);
 const char *json_typeof(const Value *v);                        /* object array string number boolean null; BSON's own: date objectId binData ... */
 
+/* An item of a document as JSON_VALUE ... RETURNING type gives it. False: it is of another class than the type (out is NULL then). */
+bool json_value_as(Value item, Type type, Value *out);
+
 /* @>: does a contain b? */
 bool json_contains(const Value *a, const Value *b);
 bool json_has_key(const Value *v, Str key);                     /* ?: key of an object, string element of an array, the string itself */

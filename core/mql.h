@@ -16,6 +16,10 @@ bool mql_can_match(const Expr *e, const Rel *rel);
 bool mql_can_express(const Expr *e, const Rel *rel);
 /* May the whole GROUP BY + aggregates of the query run as $group on `rel`? */
 bool mql_can_group(const Query *q, const Rel *rel);
+/* JSON_VALUE of a type the server tells apart, of a column of rel, by names alone (mql_path.c). */
+bool mql_is_scalar_path(const Expr *e, const Rel *rel);
+/* The VAR under a JSON_VALUE or JSON_QUERY for which a projection of the path (as far as it goes by names) is as good as the document; else NULL. */
+const Expr *mql_projected_root(const Expr *e);
 /* May this sort key be sorted by the server (a plain column; NULLs where MongoDB puts them)? */
 bool mql_can_sort(const SortKey *key, const Rel *rel);
 

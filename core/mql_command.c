@@ -50,6 +50,7 @@ bool mql_can_group(const Query *q, const Rel *rel) {
 
 bool mql_can_sort(const SortKey *key, const Rel *rel) {
     const Expr *e = key->expr;
+    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (!ordered_type(e->type) && e->type.tag != TYPE_BOOL && e->type.tag != TYPE_FLOAT8 && e->type.tag != TYPE_FLOAT4 && e->type.tag != TYPE_BYTEA) return false;
     return key->nulls_first != key->descending || !e->nullable;
@@ -327,10 +328,63 @@ static bool count_value(Emit *em, const Expr *e, const char *what, int64_t *out,
     return true;
 }
 
-static void append_sort(Emit *em, const SortKeys *sort, bson_t *out) {
-    for (int i = 0; i < sort->n; i++) {
-        Str field = rel_field(em->rel, sort->at[i].expr->column);
-        bson_append_int32(out, field.p, (int)field.n, sort->at[i].descending ? -1 : 1);
+/* Is it said of every row that comes that the path has a value? Then no array and no value of another class can stand in its place. */
+static bool is_known(const Exprs *match, const Expr *path) {
+    for (int i = 0; i < match->n; i++) {
+        const Expr *e = match->at[i];
+        bool strict = e->tag == EXPR_COMPARE || e->tag == EXPR_IN || e->tag == EXPR_LIKE || e->tag == EXPR_REGEX || (e->tag == EXPR_IS && e->is == IS_NULL && e->negated);
+        if (e->tag == EXPR_IN && e->negated && e->args.n == 1) strict = false;
+        if (strict && expr_equal(e->args.at[0], path)) return true;
+        if (e->tag == EXPR_COMPARE && expr_equal(e->args.at[1], path)) return true;
+    }
+    return false;
+}
+
+/* A path's value must be computed for sorting where documents may hold something else there. */
+static bool is_computed_key(const Plan *scan, const Expr *e) { return e->tag != EXPR_VAR && !is_known(&scan->match, e); }
+
+static bool has_computed_key(const Plan *scan) {
+    for (int i = 0; i < scan->sort.n; i++)
+        if (is_computed_key(scan, scan->sort.at[i].expr)) return true;
+    return false;
+}
+
+static void append_sort(Emit *em, const Plan *scan, bson_t *out) {
+    for (int i = 0; i < scan->sort.n; i++) {
+        const SortKey *key = &scan->sort.at[i];
+        int direction = key->descending ? -1 : 1;
+        char name[32];
+        if (is_computed_key(scan, key->expr)) {
+            snprintf(name, sizeof name, "_sqm_key%d", i);
+            bson_append_int32(out, name, -1, direction);
+            continue;
+        }
+        Str field = mql_place(em->arena, em->rel, key->expr).field;
+        bson_append_int32(out, field.p, (int)field.n, direction);
+    }
+}
+
+/* {$set: {_sqm_key0: the path's value}} */
+static void append_keys(Emit *em, const Plan *scan, bson_t *out) {
+    for (int i = 0; i < scan->sort.n; i++) {
+        const Expr *e = scan->sort.at[i].expr;
+        char name[32];
+        if (!is_computed_key(scan, e)) continue;
+        snprintf(name, sizeof name, "_sqm_key%d", i);
+        mql_express_path(em->arena, em->rel, e, out, name);
+    }
+}
+
+static bool is_under(Str path, Str prefix) { return path.n > prefix.n && path.p[prefix.n] == '.' && memcmp(path.p, prefix.p, prefix.n) == 0; }
+
+/* Paths of one document; of "a.b" and "a.b.c" the shorter. */
+static void append_paths(Emit *em, const Exprs *paths, bson_t *out) {
+    Str *names = NEW_ARRAY(em->arena, Str, paths->n);
+    for (int i = 0; i < paths->n; i++) names[i] = mql_projected_path(em->arena, em->rel, paths->at[i]);
+    for (int i = 0; i < paths->n; i++) {
+        bool covered = false;
+        for (int k = 0; k < paths->n && !covered; k++) covered = is_under(names[i], names[k]) || (k < i && str_eq(names[i], names[k]));
+        if (!covered) bson_append_int32(out, names[i].p, (int)names[i].n, 1);
     }
 }
 
@@ -339,7 +393,8 @@ static void append_projection(Emit *em, const Plan *scan, bson_t *out) {
     for (int i = 0; i < scan->columns.n; i++) {
         Str field = rel_field(em->rel, scan->columns.at[i].column);
         if (str_is(field, "_id")) id = true;
-        bson_append_int32(out, field.p, (int)field.n, 1);
+        if (scan->columns.at[i].paths.n && !str_is(field, "_id")) append_paths(em, &scan->columns.at[i].paths, out);
+        else bson_append_int32(out, field.p, (int)field.n, 1);
     }
     /* With nothing to fetch the smallest document is _id alone. */
     if (!id) bson_append_int32(out, "_id", 3, scan->columns.n ? 0 : 1);
@@ -370,12 +425,12 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
     /* An aggregate without GROUP BY has a row even of nothing: the executor makes it when no document comes. */
     if (ok && *never) { bson_destroy(&filter); return true; }
     if (!ok) { bson_destroy(&filter); return false; }
-    if (!scan->grouped) {
+    if (!scan->grouped && !has_computed_key(scan)) {
         bson_append_utf8(command, "find", 4, name.p, (int)name.n);
         if (!bson_empty(&filter)) bson_append_document(command, "filter", 6, &filter);
         if (scan->sort.n) {
             bson_append_document_begin(command, "sort", 4, &child);
-            append_sort(em, &scan->sort, &child);
+            append_sort(em, scan, &child);
             bson_append_document_end(command, &child);
         }
         if (offset_parameter >= 0) mql_parameter(command, "skip", offset_parameter);
@@ -410,9 +465,33 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
             bson_append_document_end(&pipeline, &stage);
             n = 1;
         }
-        ok = group_stages(em, q, &pipeline, &n);
+        if (scan->grouped) {
+            ok = group_stages(em, q, &pipeline, &n);
+        } else {
+            char at[16];
+            bson_t part;
+            for (int i = 0; i < 5; i++) {
+                if (i == 2 && offset <= 0 && offset_parameter < 0) continue;
+                if (i == 3 && limit <= 0 && limit_parameter < 0) continue;
+                snprintf(at, sizeof at, "%d", n++);
+                bson_append_document_begin(&pipeline, at, -1, &stage);
+                if (i == 2 && offset_parameter >= 0) mql_parameter(&stage, "$skip", offset_parameter);
+                else if (i == 2) bson_append_int64(&stage, "$skip", -1, offset);
+                else if (i == 3 && limit_parameter >= 0) mql_parameter(&stage, "$limit", limit_parameter);
+                else if (i == 3) bson_append_int64(&stage, "$limit", -1, limit);
+                else {
+                    bson_append_document_begin(&stage, i == 0 ? "$set" : i == 1 ? "$sort" : "$project", -1, &part);
+                    if (i == 0) append_keys(em, scan, &part);
+                    else if (i == 1) append_sort(em, scan, &part);
+                    else append_projection(em, scan, &part);
+                    bson_append_document_end(&stage, &part);
+                }
+                bson_append_document_end(&pipeline, &stage);
+            }
+        }
         bson_append_array_end(command, &pipeline);
         bson_append_document_begin(command, "cursor", 6, &child);
+        if (!scan->grouped && !em->show) bson_append_int32(&child, "batchSize", 9, FIRST_BATCH);
         bson_append_document_end(command, &child);
     }
     bson_destroy(&filter);

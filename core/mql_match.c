@@ -24,8 +24,10 @@ static bool scalar(Type t) {
     return t.tag != TYPE_UNKNOWN && t.tag != TYPE_JSON && t.tag != TYPE_DOCUMENT && t.tag != TYPE_ARRAY && t.tag != TYPE_ROW;
 }
 
-/* A primary key kept in _id of an undeclared collection is a scalar whatever its type. */
+/* A column, or a path into one. A primary key kept in _id of an undeclared collection is a scalar whatever its type. */
 static bool plain_column(const Expr *e, const Rel *rel) {
+    if (mql_is_scalar_path(e, rel)) return true;
+    if (rel->kind == REL_FUNCTION) return mql_is_column(e, rel) && mql_told_apart(e->type);     /* the element itself */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (str_is(rel_field(rel, e->column), "_id")) return e->type.tag != TYPE_DOCUMENT && e->type.tag != TYPE_JSON;
     return scalar(e->type);
@@ -82,52 +84,26 @@ static void add_never(Filter *f) {
     bson_append_document_end(f->out, &item);
 }
 
-static void begin_field(Filter *f, Str field, bson_t *item, bson_t *ops, char *key) {
+static void begin_field(Filter *f, const Place *at, bson_t *item, bson_t *ops, char *key) {
     begin_item(f, item, key);
-    bson_append_document_begin(item, field.p, (int)field.n, ops);
+    bson_append_document_begin(item, at->field.p, (int)at->field.n, ops);
 }
 
-static void end_field(Filter *f, bson_t *item, bson_t *ops) {
+static void add_guards(Filter *f, const Place *at) {
+    char key[16];
+    bson_t item;
+    for (int i = 0; i < mql_guards(at); i++) {
+        begin_item(f, &item, key);
+        mql_append_guard(at, i, &item);
+        bson_append_document_end(f->out, &item);
+    }
+}
+
+static void end_field(Filter *f, const Place *at, bson_t *item, bson_t *ops) {
+    mql_guard_leaf(at, ops);
     bson_append_document_end(item, ops);
     bson_append_document_end(f->out, item);
-}
-
-/* {field: {op: value}} */
-static void add_op(Filter *f, Str field, const char *op, const Value *v) {
-    char key[16];
-    bson_t item, ops;
-    begin_field(f, field, &item, &ops, key);
-    mql_value(&ops, op, v);
-    end_field(f, &item, &ops);
-}
-
-static void add_op_parameter(Filter *f, Str field, const char *op, int parameter) {
-    char key[16];
-    bson_t item, ops;
-    begin_field(f, field, &item, &ops, key);
-    mql_parameter(&ops, op, parameter);
-    end_field(f, &item, &ops);
-}
-
-static void add_null(Filter *f, Str field, bool negated) {
-    Value null = sqm_null();
-    add_op(f, field, negated ? "$ne" : "$eq", &null);
-}
-
-/* {field: {$nin: [v, null]}}: different, and known to be. */
-static void add_not_equal(Filter *f, Str field, const Value *v, int n) {
-    char key[16], at[16];
-    bson_t item, ops, list;
-    begin_field(f, field, &item, &ops, key);
-    bson_append_array_begin(&ops, "$nin", -1, &list);
-    for (int i = 0; i < n; i++) {
-        snprintf(at, sizeof at, "%d", i);
-        mql_value(&list, at, &v[i]);
-    }
-    snprintf(at, sizeof at, "%d", n);
-    bson_append_null(&list, at, -1);
-    bson_append_array_end(&ops, &list);
-    end_field(f, &item, &ops);
+    add_guards(f, at);
 }
 
 static void begin_list(Filter *f, const char *op, bson_t *item, bson_t *list, char *key) {
@@ -138,6 +114,113 @@ static void begin_list(Filter *f, const char *op, bson_t *item, bson_t *list, ch
 static void end_list(Filter *f, bson_t *item, bson_t *list) {
     bson_append_array_end(item, list);
     bson_append_document_end(f->out, item);
+}
+
+/* {field: {op: value}} */
+static void add_op(Filter *f, const Place *at, const char *op, const Value *v) {
+    char key[16];
+    bson_t item, ops;
+    begin_field(f, at, &item, &ops, key);
+    mql_value(&ops, op, v);
+    end_field(f, at, &item, &ops);
+}
+
+static void add_op_parameter(Filter *f, const Place *at, const char *op, int parameter) {
+    char key[16];
+    bson_t item, ops;
+    begin_field(f, at, &item, &ops, key);
+    mql_parameter(&ops, op, parameter);
+    end_field(f, at, &item, &ops);
+}
+
+static void add_known_path(Filter *f, const Place *at);
+
+static void add_null(Filter *f, const Place *at, bool negated) {
+    Value null = sqm_null();
+    if (!at->path && at->type.tag != TYPE_UNKNOWN && at->type.tag != TYPE_ARRAY && at->type.tag != TYPE_DOCUMENT) {
+        add_op(f, at, negated ? "$ne" : "$eq", &null);
+        return;
+    }
+    char key[16];
+    bson_t item, list, ops;
+    if (at->path && negated) { add_known_path(f, at); return; }
+    if (at->path) {
+        begin_item(f, &item, key);
+        bson_t one;
+        bson_append_array_begin(&item, "$nor", -1, &list);
+        bson_append_document_begin(&list, "0", -1, &one);
+        bson_t parts = BSON_INITIALIZER, merged = BSON_INITIALIZER;
+        bool never;
+        Filter inner = {&parts, 0};
+        add_known_path(&inner, at);
+        mql_merge(&parts, &merged, &never);
+        bson_concat(&one, &merged);
+        bson_destroy(&merged);
+        bson_destroy(&parts);
+        bson_append_document_end(&list, &one);
+        bson_append_array_end(&item, &list);
+        bson_append_document_end(f->out, &item);
+        return;
+    }
+    /* What may hold an array: one with a null in it isn't NULL. */
+    if (!negated) {
+        begin_field(f, at, &item, &ops, key);
+        mql_value(&ops, "$eq", &null);
+        mql_append_no_array(&ops);
+        end_field(f, at, &item, &ops);
+        return;
+    }
+    begin_list(f, "$or", &item, &list, key);
+    Filter either = {&list, 0};
+    add_op(&either, at, "$ne", &null);
+    Value array = sqm_text("array", 5);
+    add_op(&either, at, "$type", &array);
+    end_list(f, &item, &list);
+}
+
+static void append_not_a_number(bson_t *list, const char *at) { bson_append_double(list, at, -1, NAN); }
+
+/* A value of the place's type is there. NaN is no integer. */
+static void add_known_path(Filter *f, const Place *at) {
+    char key[16];
+    bson_t item, ops, list;
+    if (at->type.tag == TYPE_JSON) {
+        begin_list(f, "$or", &item, &list, key);
+        Filter either = {&list, 0};
+        Place bare = {.field = at->field, .type = at->type};
+        Value array = sqm_text("array", 5), null = sqm_null();
+        add_op(&either, &bare, "$type", &array);
+        add_op(&either, &bare, "$ne", &null);
+        end_list(f, &item, &list);
+        add_guards(f, at);
+        return;
+    }
+    begin_field(f, at, &item, &ops, key);
+    mql_append_class(at, &ops);
+    if (type_is_integer(at->type)) append_not_a_number(&ops, "$ne");
+    end_field(f, at, &item, &ops);
+}
+
+/* {field: {$nin: [v, null]}}: different, and known to be. A path's NULL is any value of another class. */
+static void add_not_equal(Filter *f, const Place *at, const Value *v, int n, bool legacy) {
+    char key[16], nth[16];
+    bson_t item, ops, list;
+    begin_field(f, at, &item, &ops, key);
+    bson_append_array_begin(&ops, "$nin", -1, &list);
+    int k = 0;
+    for (int i = 0; i < n; i++) {
+        snprintf(nth, sizeof nth, "%d", k++);
+        mql_value(&list, nth, &v[i]);
+        if (!legacy || v[i].type != SQM_UUID) continue;
+        snprintf(nth, sizeof nth, "%d", k++);
+        bson_append_binary(&list, nth, -1, BSON_SUBTYPE_UUID_DEPRECATED, v[i].u.bytes, 16);
+    }
+    snprintf(nth, sizeof nth, "%d", k);
+    if (!at->path) bson_append_null(&list, nth, -1);
+    else if (type_is_integer(at->type)) append_not_a_number(&list, nth);
+    bson_append_array_end(&ops, &list);
+    if (at->path) mql_append_class(at, &ops);
+    end_field(f, at, &item, &ops);
 }
 
 /* ---- comparisons with a constant ---- */
@@ -177,58 +260,62 @@ static Operator swapped_operator(Operator op) {
 static const char *range_operator(Operator op) { return op == OP_LT ? "$lt" : op == OP_LE ? "$lte" : op == OP_GT ? "$gt" : "$gte"; }
 
 /* UUIDs of djongo 1.3 carry the legacy subtype 3 in the same byte order. */
-static void add_uuid(Filter *f, Str field, const Value *v, bool negated) {
+static void add_uuid(Filter *f, const Place *at, const Value *v, bool negated) {
     char key[16];
     bson_t item, ops, list;
-    begin_field(f, field, &item, &ops, key);
+    begin_field(f, at, &item, &ops, key);
     bson_append_array_begin(&ops, negated ? "$nin" : "$in", -1, &list);
     bson_append_binary(&list, "0", -1, BSON_SUBTYPE_UUID, v->u.bytes, 16);
     bson_append_binary(&list, "1", -1, BSON_SUBTYPE_UUID_DEPRECATED, v->u.bytes, 16);
-    if (negated) bson_append_null(&list, "2", -1);
+    if (negated && !at->path) bson_append_null(&list, "2", -1);
     bson_append_array_end(&ops, &list);
-    end_field(f, &item, &ops);
+    if (negated && at->path) mql_append_class(at, &ops);
+    end_field(f, at, &item, &ops);
 }
 
 /* column op value is TRUE; the value isn't NULL and fits the column. */
-static void add_compare(Filter *f, Str field, Type column, Operator op, Value v, bool legacy) {
+static void add_compare(Filter *f, const Place *at, Type column, Operator op, Value v, bool legacy) {
     bool nan = is_nan(&v);
     if (below_millisecond(&v)) {
         /* Nothing stored equals it; everything stored lies on one side. */
         floor_millisecond(&v);
         if (op == OP_EQ) { add_never(f); return; }
-        if (op == OP_NE) { add_null(f, field, true); return; }
+        if (op == OP_NE) { add_null(f, at, true); return; }
         op = op == OP_LT || op == OP_LE ? OP_LE : OP_GT;
     }
     switch ((int)op) {
     case OP_EQ:
-        if (legacy && v.type == SQM_UUID) add_uuid(f, field, &v, false);
-        else add_op(f, field, "$eq", &v);
+        if (legacy && v.type == SQM_UUID) add_uuid(f, at, &v, false);
+        else add_op(f, at, "$eq", &v);
         return;
     case OP_NE:
-        if (legacy && v.type == SQM_UUID) add_uuid(f, field, &v, true);
-        else add_not_equal(f, field, &v, 1);
+        if (legacy && v.type == SQM_UUID) add_uuid(f, at, &v, true);
+        else add_not_equal(f, at, &v, 1, legacy);
         return;
     default: break;
     }
     if (nan) {   /* NaN is the greatest number and equals itself */
         if (op == OP_GT) add_never(f);
-        else if (op == OP_GE) add_op(f, field, "$eq", &v);
-        else if (op == OP_LT) add_not_equal(f, field, &v, 1);
-        else add_null(f, field, true);
+        else if (op == OP_GE) add_op(f, at, "$eq", &v);
+        else if (op == OP_LT) add_not_equal(f, at, &v, 1, legacy);
+        else add_null(f, at, true);
         return;
     }
     if (may_hold_nan(column) && (op == OP_GT || op == OP_GE)) {
         char key[16];
         bson_t item, list;
         Value not_a_number = sqm_double(NAN);
+        Place bare = *at;      /* its prefixes are guarded once, beside the $or */
+        bare.root = bare.field.n;
         begin_list(f, "$or", &item, &list, key);
         Filter either = {&list, 0};
-        add_op(&either, field, range_operator(op), &v);
-        add_op(&either, field, "$eq", &not_a_number);
+        add_op(&either, &bare, range_operator(op), &v);
+        add_op(&either, &bare, "$eq", &not_a_number);
         end_list(f, &item, &list);
+        add_guards(f, at);
         return;
     }
-    add_op(f, field, range_operator(op), &v);
+    add_op(f, at, range_operator(op), &v);
 }
 
 /* ---- patterns ---- */
@@ -267,18 +354,24 @@ bool mql_like_pattern(Arena *arena, Str pattern, int escape, bool *exact, Str *o
     return true;
 }
 
-static void add_regex(Filter *f, Str field, Str pattern, const char *options, bool negated) {
+static void add_regex(Filter *f, const Place *at, Str pattern, const char *options, bool negated) {
     char key[16];
     bson_t item, ops;
-    begin_field(f, field, &item, &ops, key);
-    if (negated) {
+    begin_field(f, at, &item, &ops, key);
+    if (negated && at->path) {
+        bson_t list;
+        bson_append_array_begin(&ops, "$nin", -1, &list);
+        bson_append_regex_w_len(&list, "0", -1, pattern.p, (int)pattern.n, options);
+        bson_append_array_end(&ops, &list);
+    } else if (negated) {
         bson_append_regex_w_len(&ops, "$not", -1, pattern.p, (int)pattern.n, options);
         bson_append_null(&ops, "$ne", -1);
     } else {
         bson_append_utf8(&ops, "$regex", -1, pattern.p, (int)pattern.n);
         bson_append_utf8(&ops, "$options", -1, options, -1);
     }
-    end_field(f, &item, &ops);
+    if (at->path) mql_append_class(at, &ops);
+    end_field(f, at, &item, &ops);
 }
 
 /* ---- the two polarities ---- */
@@ -291,12 +384,12 @@ static Str pattern_text(Emit *em, const Value *v) { return v->type == SQM_TEXT ?
 static bool fail_pattern(Emit *em, const Expr *e) { return eval_fail(em->ev, e, SQM_ERROR_INVALID_ARGUMENT, "LIKE pattern must not end with escape character"); }
 
 static bool add_like(Emit *em, Filter *f, const Expr *e, bool want) {
-    Str field = rel_field(em->rel, e->args.at[0]->column);
+    Place place = mql_place(em->arena, em->rel, e->args.at[0]), *at = &place;
     Value pattern, escape = sqm_text("\\", 1);
     bool unbound, no_escape = false;
     int parameter = 0;
     if (!mql_constant(em, e->args.at[1], &pattern, &unbound, &parameter)) return false;
-    if (unbound) { add_op_parameter(f, field, "$regex", parameter); return true; }
+    if (unbound) { add_op_parameter(f, at, "$regex", parameter); return true; }
     if (e->args.n > 2) {
         if (!mql_constant(em, e->args.at[2], &escape, &unbound, &parameter)) return false;
         no_escape = escape.type == SQM_TEXT && escape.len == 0;
@@ -308,8 +401,8 @@ static bool add_like(Emit *em, Filter *f, const Expr *e, bool want) {
     if (!mql_like_pattern(em->arena, pattern_text(em, &pattern), no_escape ? -1 : (unsigned char)escape.u.text[0], &exact, &regex)) return fail_pattern(em, e);
     if (e->like == LIKE_LIKE && exact) {
         Value v = sqm_text(regex.p, regex.n);
-        if (negated) add_not_equal(f, field, &v, 1);
-        else add_op(f, field, "$eq", &v);
+        if (negated) add_not_equal(f, at, &v, 1, false);
+        else add_op(f, at, "$eq", &v);
         return true;
     }
     if (e->like == LIKE_ILIKE && exact) {
@@ -323,27 +416,27 @@ static bool add_like(Emit *em, Filter *f, const Expr *e, bool want) {
         text_adds(&t, "\\z");
         regex = (Str){t.p, (uint32_t)t.n};
     }
-    add_regex(f, field, regex, e->like == LIKE_ILIKE ? "is" : "s", negated);
+    add_regex(f, at, regex, e->like == LIKE_ILIKE ? "is" : "s", negated);
     return true;
 }
 
 static bool add_regular(Emit *em, Filter *f, const Expr *e, bool want) {
-    Str field = rel_field(em->rel, e->args.at[0]->column);
+    Place place = mql_place(em->arena, em->rel, e->args.at[0]), *at = &place;
     Value pattern;
     bool unbound;
     int parameter = 0;
     if (!mql_constant(em, e->args.at[1], &pattern, &unbound, &parameter)) return false;
-    if (unbound) { add_op_parameter(f, field, "$regex", parameter); return true; }
+    if (unbound) { add_op_parameter(f, at, "$regex", parameter); return true; }
     if (pattern.type == SQM_NULL) { add_never(f); return true; }
     Str regex = regex_for_server(em->arena, pattern_text(em, &pattern));
-    add_regex(f, field, regex, e->op == OP_REGEX_I ? "is" : "s", e->negated == want);
+    add_regex(f, at, regex, e->op == OP_REGEX_I ? "is" : "s", e->negated == want);
     return true;
 }
 
 static bool add_in(Emit *em, Filter *f, const Expr *e, bool want) {
     const Expr *column = e->args.at[0];
-    Str field = rel_field(em->rel, column->column);
-    bool negated = e->negated == want, has_null = false, legacy = em->rel->table->legacy;
+    Place place = mql_place(em->arena, em->rel, column), *at = &place;
+    bool negated = e->negated == want, has_null = false, legacy = place.path || em->rel->table->legacy;
     Value *list = NEW_ARRAY(em->arena, Value, 2 * e->args.n + 1);
     int n = 0, parameter = 0, unbound_parameter = -1;
     for (int i = 1; i < e->args.n; i++) {
@@ -356,67 +449,70 @@ static bool add_in(Emit *em, Filter *f, const Expr *e, bool want) {
         if (below_millisecond(&v)) continue;
         list[n++] = v;
     }
-    if (unbound_parameter >= 0) { add_op_parameter(f, field, negated ? "$nin" : "$in", unbound_parameter); return true; }
+    if (unbound_parameter >= 0) { add_op_parameter(f, at, negated ? "$nin" : "$in", unbound_parameter); return true; }
     if (negated) {
         if (has_null) add_never(f);
-        else if (e->args.n > 1) add_not_equal(f, field, list, n);   /* x NOT IN () is true for NULL as well; the grammar's empty list has args.n == 1 */
+        else if (e->args.n > 1) add_not_equal(f, at, list, n, legacy);   /* x NOT IN () is true for NULL as well; the grammar's empty list has args.n == 1 */
         return true;
     }
     if (!n) { add_never(f); return true; }
-    char key[16], at[16];
+    char key[16], nth[16];
     bson_t item, ops, values;
-    begin_field(f, field, &item, &ops, key);
+    begin_field(f, at, &item, &ops, key);
     bson_append_array_begin(&ops, "$in", -1, &values);
     int k = 0;
     for (int i = 0; i < n; i++) {
-        snprintf(at, sizeof at, "%d", k++);
-        mql_value(&values, at, &list[i]);
+        snprintf(nth, sizeof nth, "%d", k++);
+        mql_value(&values, nth, &list[i]);
         if (legacy && list[i].type == SQM_UUID) {
-            snprintf(at, sizeof at, "%d", k++);
-            bson_append_binary(&values, at, -1, BSON_SUBTYPE_UUID_DEPRECATED, list[i].u.bytes, 16);
+            snprintf(nth, sizeof nth, "%d", k++);
+            bson_append_binary(&values, nth, -1, BSON_SUBTYPE_UUID_DEPRECATED, list[i].u.bytes, 16);
         }
     }
     bson_append_array_end(&ops, &values);
-    end_field(f, &item, &ops);
+    end_field(f, at, &item, &ops);
     return true;
 }
 
 /* x IN (SELECT ...): the subquery ran first, its values are a list. */
 static bool add_in_values(Emit *em, Filter *f, const Expr *e, bool want) {
     const Expr *column = e->args.at[0];
-    Str field = rel_field(em->rel, column->column);
+    Place place = mql_place(em->arena, em->rel, column), *at = &place;
     if (em->show || !em->ev->sublink_values) {
         char key[16];
         bson_t item, ops, sub;
-        begin_field(f, field, &item, &ops, key);
+        begin_field(f, at, &item, &ops, key);
         bson_append_document_begin(&ops, want ? "$in" : "$nin", -1, &sub);
         bson_append_int32(&sub, "$subquery", -1, e->number);
         bson_append_document_end(&ops, &sub);
-        end_field(f, &item, &ops);
+        end_field(f, at, &item, &ops);
         return true;
     }
     const Value *values;
     int n;
-    bool has_null;
+    bool has_null, legacy = place.path || em->rel->table->legacy;
     if (!em->ev->sublink_values(em->ev, e, &values, &n, &has_null)) return false;
     if (!want) {
         if (has_null) add_never(f);
-        else if (n) add_not_equal(f, field, values, n);
+        else if (n) add_not_equal(f, at, values, n, legacy);
         return true;   /* NOT IN of an empty set is true even for NULL */
     }
     if (!n) { add_never(f); return true; }
-    char key[16], at[16];
+    char key[16], nth[16];
     bson_t item, ops, list;
-    begin_field(f, field, &item, &ops, key);
+    begin_field(f, at, &item, &ops, key);
     bson_append_array_begin(&ops, "$in", -1, &list);
     int k = 0;
     for (int i = 0; i < n; i++) {
         if (!value_fits(column->type, &values[i]) || below_millisecond(&values[i])) continue;
-        snprintf(at, sizeof at, "%d", k++);
-        mql_value(&list, at, &values[i]);
+        snprintf(nth, sizeof nth, "%d", k++);
+        mql_value(&list, nth, &values[i]);
+        if (!legacy || values[i].type != SQM_UUID) continue;
+        snprintf(nth, sizeof nth, "%d", k++);
+        bson_append_binary(&list, nth, -1, BSON_SUBTYPE_UUID_DEPRECATED, values[i].u.bytes, 16);
     }
     bson_append_array_end(&ops, &list);
-    end_field(f, &item, &ops);
+    end_field(f, at, &item, &ops);
     return true;
 }
 
@@ -447,14 +543,14 @@ static bool add_comparison(Emit *em, Filter *f, const Expr *e, bool want) {
         op = swapped_operator(op);
     }
     if (!want) op = negated_operator(op);
-    Str field = rel_field(em->rel, a->column);
+    Place place = mql_place(em->arena, em->rel, a), *at = &place;
     Value v;
     bool unbound;
     int parameter = 0;
     if (!mql_constant(em, b, &v, &unbound, &parameter)) return false;
-    if (unbound) { add_op_parameter(f, field, op == OP_EQ ? "$eq" : op == OP_NE ? "$ne" : range_operator(op), parameter); return true; }
+    if (unbound) { add_op_parameter(f, at, op == OP_EQ ? "$eq" : op == OP_NE ? "$ne" : range_operator(op), parameter); return true; }
     if (v.type == SQM_NULL || (!value_fits(a->type, &v) && a->type.tag != TYPE_UNKNOWN)) { add_never(f); return true; }
-    add_compare(f, field, a->type, op, v, em->rel->table->legacy);
+    add_compare(f, at, a->type, op, v, place.path || em->rel->table->legacy);
     return true;
 }
 
@@ -462,29 +558,49 @@ static bool add_distinct(Emit *em, Filter *f, const Expr *e, bool want) {
     const Expr *a = e->args.at[0], *b = e->args.at[1];
     if (!plain_column(a, em->rel)) { a = e->args.at[1]; b = e->args.at[0]; }
     bool equal = e->negated == want;   /* IS NOT DISTINCT FROM, wanted true */
-    Str field = rel_field(em->rel, a->column);
+    Place place = mql_place(em->arena, em->rel, a), *at = &place;
     Value v;
     bool unbound;
     int parameter = 0;
     if (!mql_constant(em, b, &v, &unbound, &parameter)) return false;
-    if (unbound) { add_op_parameter(f, field, equal ? "$eq" : "$ne", parameter); return true; }
-    if (v.type == SQM_NULL) { add_null(f, field, !equal); return true; }
+    if (unbound) { add_op_parameter(f, at, equal ? "$eq" : "$ne", parameter); return true; }
+    if (v.type == SQM_NULL) { add_null(f, at, !equal); return true; }
     if (!value_fits(a->type, &v) || below_millisecond(&v)) { if (equal) add_never(f); return true; }
-    add_op(f, field, equal ? "$eq" : "$ne", &v);
+    if (place.path && !equal) {     /* every NULL is different */
+        char key[16], nth[16];
+        bson_t item, list, one, parts;
+        begin_list(f, "$nor", &item, &list, key);
+        Filter none = {&list, 0};
+        begin_item(&none, &one, nth);
+        bson_append_array_begin(&one, "$and", -1, &parts);
+        Filter inner = {&parts, 0};
+        add_compare(&inner, at, a->type, OP_EQ, v, true);
+        bson_append_array_end(&one, &parts);
+        bson_append_document_end(none.out, &one);
+        end_list(f, &item, &list);
+        return true;
+    }
+    if (place.path) { add_compare(f, at, a->type, OP_EQ, v, true); return true; }
+    add_op(f, at, equal ? "$eq" : "$ne", &v);
     return true;
+}
+
+/* What IS NULL can be asked of. */
+static bool nullable_place(const Expr *e, const Rel *rel) {
+    return mql_is_column(e, rel) || mql_is_scalar_path(e, rel) || (mql_is_path(e, rel) && (e->type.tag == TYPE_DOCUMENT || e->type.tag == TYPE_ARRAY || e->type.tag == TYPE_JSON));
 }
 
 static bool add_is(Emit *em, Filter *f, const Expr *e, bool want) {
     const Expr *x = e->args.at[0];
     bool positive = e->negated != want;
     if (e->is == IS_NULL || e->is == IS_UNKNOWN) {
-        if (mql_is_column(x, em->rel)) {
-            Str field = rel_field(em->rel, x->column);
-            if (x->type.tag == TYPE_JSON) {   /* BSON null is JSON's null there; SQL's NULL is the missing field */
+        if (nullable_place(x, em->rel)) {
+            Place place = mql_place(em->arena, em->rel, x), *at = &place;
+            if (x->type.tag == TYPE_JSON && !place.path) {   /* BSON null is JSON's null there; SQL's NULL is the missing field */
                 Value yes = sqm_bool(!positive);
-                add_op(f, field, "$exists", &yes);
+                add_op(f, at, "$exists", &yes);
             } else {
-                add_null(f, field, !positive);
+                add_null(f, at, !positive);
             }
             return true;
         }
@@ -580,12 +696,14 @@ static bool in_against_constants(const Expr *e, const Rel *rel) {
 
 static bool add_true(Emit *em, Filter *f, const Expr *e, bool want) {
     if (expr_is_constant(e)) return add_constant(em, f, e, want);
-    switch (e->tag) {
-    case EXPR_VAR: {
+    if (mql_can_array(e, em->rel)) return mql_add_array(em, e, want, f->out, &f->n);
+    if (e->tag == EXPR_VAR || (mql_is_scalar_path(e, em->rel) && e->type.tag == TYPE_BOOL)) {
         Value v = sqm_bool(want);
-        add_op(f, rel_field(em->rel, e->column), "$eq", &v);
+        Place at = mql_place(em->arena, em->rel, e);
+        add_op(f, &at, "$eq", &v);
         return true;
     }
+    switch (e->tag) {
     case EXPR_NOT: return add_true(em, f, e->args.at[0], !want);
     case EXPR_AND: case EXPR_OR: return add_parts(em, f, e, want);
     case EXPR_COMPARE: return column_against_constant(e, em->rel) ? add_comparison(em, f, e, want) : by_expression(em, f, e, want);
@@ -595,22 +713,34 @@ static bool add_true(Emit *em, Filter *f, const Expr *e, bool want) {
     case EXPR_REGEX: return add_regular(em, f, e, want);
     case EXPR_IS: return add_is(em, f, e, want);
     case EXPR_SUBLINK: return add_in_values(em, f, e, want);
-    case EXPR_CONST: case EXPR_PARAM: case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
+    case EXPR_CONST: case EXPR_PARAM: case EXPR_VAR: case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
         return by_expression(em, f, e, want);
     }
     return false;
 }
 
+static bool is_uuid_path(const Expr *e, const Rel *rel) { return e->type.tag == TYPE_UUID && mql_is_path(e, rel); }
+
+bool mql_add(Emit *em, bson_t *list, int *n, const Expr *e, bool want) {
+    Filter f = {list, *n};
+    bool ok = add_true(em, &f, e, want);
+    *n = f.n;
+    return ok;
+}
+
 bool mql_can_match(const Expr *e, const Rel *rel) {
-    if (rel->kind != REL_TABLE) return false;
+    if (rel->kind != REL_TABLE && rel->kind != REL_FUNCTION) return false;    /* the function is an unnest under EXISTS (mql_array.c) */
     if (expr_is_constant(e)) return true;
+    if (mql_can_array(e, rel)) return true;
     switch (e->tag) {
     case EXPR_VAR: return mql_is_column(e, rel) && e->type.tag == TYPE_BOOL;
     case EXPR_NOT: case EXPR_AND: case EXPR_OR:
         for (int i = 0; i < e->args.n; i++)
             if (!mql_can_match(e->args.at[i], rel)) return false;
         return true;
-    case EXPR_COMPARE: return column_against_constant(e, rel) || mql_can_express(e, rel);
+    case EXPR_COMPARE:
+        if (e->op != OP_EQ && e->op != OP_NE && (is_uuid_path(e->args.at[0], rel) || is_uuid_path(e->args.at[1], rel))) return false;   /* two kinds of UUID: two orders */
+        return column_against_constant(e, rel) || mql_can_express(e, rel);
     case EXPR_DISTINCT: return column_against_constant(e, rel);
     case EXPR_IN: return in_against_constants(e, rel) || mql_can_express(e, rel);
     case EXPR_LIKE:
@@ -618,12 +748,12 @@ bool mql_can_match(const Expr *e, const Rel *rel) {
                (e->args.n < 3 || expr_is_constant(e->args.at[2]));
     case EXPR_REGEX: return plain_column(e->args.at[0], rel) && type_is_text(e->args.at[0]->type) && expr_is_constant(e->args.at[1]);
     case EXPR_IS:
-        if (e->is == IS_NULL && mql_is_column(e->args.at[0], rel)) return true;
+        if (e->is == IS_NULL && nullable_place(e->args.at[0], rel)) return true;
         return e->args.at[0]->type.tag == TYPE_BOOL && mql_can_match(e->args.at[0], rel);
     case EXPR_SUBLINK:
-        return e->sublink == SUBLINK_ANY && e->op == OP_EQ && !e->subquery->correlated && !e->subquery->is_volatile && plain_column(e->args.at[0], rel) &&
+        return e->sublink == SUBLINK_ANY && rel->kind == REL_TABLE && e->op == OP_EQ && !e->subquery->correlated && !e->subquery->is_volatile && plain_column(e->args.at[0], rel) &&
                scalar(e->args.at[0]->type);
-    case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: return e->type.tag == TYPE_BOOL && mql_can_express(e, rel);
+    case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: return e->type.tag == TYPE_BOOL && (mql_is_scalar_path(e, rel) || mql_can_express(e, rel));
     case EXPR_CONST: case EXPR_PARAM: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW: break;
     }
     return false;
@@ -633,10 +763,14 @@ bool mql_can_match(const Expr *e, const Rel *rel) {
 
 static bool is_never(const bson_t *item) { return bson_has_field(item, "$alwaysFalse"); }
 
-/* A list of conditions as one document: fields merge when no key repeats, else $and. {a: 1}, {b: {$gt: 2}} -> {a: 1, b: {$gt: 2}}. */
-static void merge(const bson_t *list, bson_t *out, bool *never) {
+/* A list of conditions as one document: fields merge when no key repeats, else $and. {a: 1}, {b: {$gt: 2}} -> {a: 1, b: {$gt: 2}}. What is said twice
+ * (guards of paths into the same document) is said once. */
+void mql_merge(const bson_t *list, bson_t *out, bool *never) {
     bson_iter_t it, field, probe;
+    bson_t all = BSON_INITIALIZER;
     bool clash = false;
+    char at[16];
+    int n = 0;
     if (bson_iter_init(&it, list))
         while (bson_iter_next(&it)) {
             bson_t item;
@@ -644,6 +778,16 @@ static void merge(const bson_t *list, bson_t *out, bool *never) {
             uint32_t len;
             bson_iter_document(&it, &len, &data);
             if (!bson_init_static(&item, data, len)) continue;
+            bool again = false;
+            for (bool more = n < 100 && bson_iter_init(&probe, &all) && bson_iter_next(&probe); more && !again; more = bson_iter_next(&probe)) {
+                const uint8_t *other;
+                uint32_t other_len;
+                bson_iter_document(&probe, &other_len, &other);
+                again = other_len == len && memcmp(other, data, len) == 0;
+            }
+            if (again) continue;
+            snprintf(at, sizeof at, "%d", n++);
+            bson_append_document(&all, at, -1, &item);
             if (is_never(&item)) *never = true;
             if (bson_iter_init(&field, &item) && bson_iter_next(&field)) {
                 const char *key = bson_iter_key(&field);
@@ -651,9 +795,11 @@ static void merge(const bson_t *list, bson_t *out, bool *never) {
                 else bson_append_iter(out, key, -1, &field);
             }
         }
-    if (!clash) return;
-    bson_reinit(out);
-    bson_append_array(out, "$and", -1, list);
+    if (clash) {
+        bson_reinit(out);
+        bson_append_array(out, "$and", -1, &all);
+    }
+    bson_destroy(&all);
 }
 
 bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
@@ -663,7 +809,7 @@ bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
     bool ok = true;
     for (int i = 0; i < conjuncts->n && ok; i++) ok = add_true(em, &f, conjuncts->at[i], true);
     if (ok) {
-        merge(&list, &merged, never);
+        mql_merge(&list, &merged, never);
         bson_concat(filter, &merged);
     }
     bson_destroy(&merged);

@@ -707,8 +707,8 @@ AstConstraint *parse_last_constraint(Parse *p, const AstColumnDef *column) {
     return column->constraints.at[column->constraints.n - 1];
 }
 
-void parse_fk_action(Parse *p, int at, Str what) {
-    if (what.n) fail_hint(p->cc, SQM_ERROR_NOT_SUPPORTED, parse_span(p, at), "The server does not enforce foreign keys.", STR_FMT " of a foreign key is not supported", STR_ARG(what));
+void parse_update_action(Parse *p, int at, Str what) {
+    if (what.n) fail(p->cc, SQM_ERROR_NOT_SUPPORTED, parse_span(p, at), "ON UPDATE " STR_FMT " of a foreign key is not supported", STR_ARG(what));
 }
 
 Stmt *parse_explain_option(Parse *p, Stmt *s, Token name, Str value) {

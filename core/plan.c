@@ -79,13 +79,17 @@ bool plan_has_slot(const Ints *slots, int slot) {
 }
 
 /* References of an expression to this block's frame, subqueries included (their VARs of the matching level). */
-typedef struct SlotScan { VarVisitor visit; void *context; int depth; } SlotScan;
+typedef struct SlotScan { VarVisitor visit; void *context; int depth; VarVisitor visit_path; } SlotScan;   /* visit_path, if set, gets calls of JSON_VALUE instead of their VARs */
 
 static bool scan_query(const Query *q, SlotScan *s);
 
 static bool scan_expr(const Expr *e, SlotScan *s) {
     if (!e) return true;
     if (e->tag == EXPR_VAR) return e->level == s->depth ? s->visit(e, s->context) : true;
+    if (s->visit_path && e->tag == EXPR_FUNC) {
+        const Expr *root = mql_projected_root(e);
+        if (root) return root->level == s->depth ? s->visit_path(e, s->context) : true;
+    }
     if (e->tag == EXPR_SUBLINK && e->subquery->correlated) {
         s->depth++;
         bool on = scan_query(e->subquery, s);
@@ -146,12 +150,12 @@ static bool scan_query(const Query *q, SlotScan *s) {
 }
 
 bool plan_visit_vars(const Expr *e, VarVisitor visit, void *context) {
-    SlotScan s = {visit, context, 0};
+    SlotScan s = {visit, context, 0, NULL};
     return scan_expr(e, &s);
 }
 
 bool plan_query_visit_vars(const Query *q, VarVisitor visit, void *context) {
-    SlotScan s = {visit, context, 1};
+    SlotScan s = {visit, context, 1, NULL};
     return scan_query(q, &s);
 }
 
@@ -176,7 +180,7 @@ bool plan_has_sublink(const Expr *e) {
 static bool is_false(const Expr *e) { return e->tag == EXPR_CONST && (e->value.type == SQM_NULL || (e->value.type == SQM_BOOL && !e->value.u.b)); }
 static bool is_true(const Expr *e) { return e->tag == EXPR_CONST && e->value.type == SQM_BOOL && e->value.u.b; }
 
-static Plan *driving_scan(Plan *plan) {
+Plan *plan_driving_scan(Plan *plan) {
     for (;;) {
         if (plan->tag == PLAN_SCAN) return plan->grouped ? NULL : plan;
         if (plan->tag == PLAN_FILTER) { plan = plan->left; continue; }
@@ -185,13 +189,19 @@ static Plan *driving_scan(Plan *plan) {
     }
 }
 
+const Plan *plan_scan_of(const Plan *plan, int rel) {
+    if (!plan || (plan->tag == PLAN_SCAN && plan->rel->id == rel)) return plan;
+    const Plan *found = plan_scan_of(plan->left, rel);
+    return found ? found : plan_scan_of(plan->right, rel);
+}
+
 /* ORDER BY on the columns of the collection that drives the joins: joins and filters keep its order, so the server sorts, by an index when there is one. */
 static bool push_sort(Planner *p, const Query *q, Plan *plan) {
-    Plan *scan = driving_scan(plan);
+    Plan *scan = plan_driving_scan(plan);
     if (!scan || scan->sort.n || q->order.n > 32) return false;
     for (int i = 0; i < q->order.n; i++) {
         const Expr *e = q->order.at[i].expr;
-        if (e->tag != EXPR_VAR || e->level || e->rel != scan->rel->id || !mql_can_sort(&q->order.at[i], scan->rel)) return false;
+        if (!(mql_is_scalar_path(e, scan->rel) || (e->tag == EXPR_VAR && e->level == 0 && e->rel == scan->rel->id)) || !mql_can_sort(&q->order.at[i], scan->rel)) return false;
         for (int k = 0; k < i; k++)   /* a sort document can't name a field twice */
             if (expr_equal(q->order.at[k].expr, e)) return false;
     }
@@ -311,7 +321,7 @@ static Plan *base(Planner *p, Query *q) {
         return never ? plan : plan_filter(p, plan, conditions);
     }
     plan = plan_from_items(p, q, q->from, &conditions);
-    return plan_semi_joins(p, plan_filter(p, plan, conditions));
+    return plan_semi_joins(p, q, plan_filter(p, plan, conditions));
 }
 
 /* Everything above FROM and WHERE. What the scan at the bottom can do itself sinks into it; `plan` is changed. */
@@ -376,7 +386,7 @@ static bool keys_shape_the_plan(const Plan *plan) {
 /* A scan that is asked by a list of keys can still group, sort and count by itself, but only in one command, into which just so many keys fit. How many
  * there are is known when they have been read, so the way without the list is planned too. */
 static Plan *choose(Planner *p, Query *q, Plan *plan) {
-    Plan *joined = p->options->no_optimise ? plan : plan_without_keys(p, plan);
+    Plan *joined = p->options->no_optimise ? plan : plan_without_keys(p, q, plan);
     plan = top(p, q, plan);
     if (!keys_shape_the_plan(plan)) return plan;
     Plan *c = plan_new(p, PLAN_CHOOSE, plan);
@@ -415,39 +425,60 @@ void plan_block(Planner *p, Query *q) {
     for (int i = 0; i < q->n_visible; i++) vec_push(p->cc->arena, &qp->output, q->targets.at[i].slot);
 }
 
-/* Scans fetch what somebody still reads: a column that only a pushed condition, sort or grouping mentions stays on the server. */
+/* Scans fetch what somebody still reads: a column that only a pushed condition, sort or grouping mentions stays on the server, and of a document that is
+ * read by paths alone only those paths come. */
+typedef struct Marks { Arena *arena; bool *slots, *whole; Exprs *paths; } Marks;
+
 static bool mark(const Expr *var, void *context) {
-    bool *slots = context;
-    if (var->slot >= 0) slots[var->slot] = true;
+    Marks *m = context;
+    if (var->slot >= 0) m->slots[var->slot] = m->whole[var->slot] = true;
     return true;
 }
 
-static void mark_all(const Exprs *list, bool *slots) {
-    for (int i = 0; i < list->n; i++) plan_visit_vars(list->at[i], mark, slots);
+static bool mark_path(const Expr *call, void *context) {
+    Marks *m = context;
+    int slot = mql_projected_root(call)->slot;
+    m->slots[slot] = true;
+    vec_push(m->arena, &m->paths[slot], (Expr *)call);
+    return true;
 }
 
-static void mark_plan(const Query *q, const Plan *plan, bool *slots) {
+static void mark_expr(const Expr *e, Marks *m) {
+    SlotScan s = {mark, m, 0, mark_path};
+    scan_expr(e, &s);
+}
+
+static void mark_query(const Query *q, Marks *m) {
+    SlotScan s = {mark, m, 1, mark_path};
+    scan_query(q, &s);
+}
+
+static void mark_all(const Exprs *list, Marks *m) {
+    for (int i = 0; i < list->n; i++) mark_expr(list->at[i], m);
+}
+
+static void mark_plan(const Query *q, const Plan *plan, Marks *marks) {
     if (!plan) return;
-    mark_plan(q, plan->left, slots);
-    mark_plan(q, plan->right, slots);
-    mark_all(&plan->conditions, slots);
-    mark_all(&plan->left_keys, slots);
-    mark_all(&plan->right_keys, slots);
-    for (int i = 0; i < plan->keys.n; i++) plan_visit_vars(plan->keys.at[i].expr, mark, slots);
+    mark_plan(q, plan->left, marks);
+    mark_plan(q, plan->right, marks);
+    mark_all(&plan->conditions, marks);
+    mark_all(&plan->left_keys, marks);
+    mark_all(&plan->right_keys, marks);
+    for (int i = 0; i < plan->keys.n; i++) mark_expr(plan->keys.at[i].expr, marks);
     if (plan->tag == PLAN_GROUP) {
-        mark_all(&q->group_keys, slots);
-        mark_all(&q->aggs, slots);
+        mark_all(&q->group_keys, marks);
+        mark_all(&q->aggs, marks);
     }
     if (plan->rel) {
-        if (plan->rel->kind == REL_SUBQUERY && !plan->rel->cte) plan_query_visit_vars(plan->rel->subquery, mark, slots);
-        if (plan->rel->function) plan_visit_vars(plan->rel->function, mark, slots);
-        for (int v = 0; v < plan->rel->values.n; v++) mark_all(&plan->rel->values.at[v], slots);
+        if (plan->rel->kind == REL_SUBQUERY && !plan->rel->cte) mark_query(plan->rel->subquery, marks);
+        if (plan->rel->function) mark_expr(plan->rel->function, marks);
+        for (int v = 0; v < plan->rel->values.n; v++) mark_all(&plan->rel->values.at[v], marks);
     }
     if (plan->tag == PLAN_LOCK)
         for (int i = 0; i < plan->lock_rels.n; i++) {
             const Rel *rel = q->rels.at[plan->lock_rels.at[i]];
             for (int c = 0; c < rel->columns.n; c++)
-                if (str_is(rel_field(rel, c), "_id") && rel->columns.at[c].slot >= 0) slots[rel->columns.at[c].slot] = true;
+                if (str_is(rel_field(rel, c), "_id") && rel->columns.at[c].slot >= 0) marks->slots[rel->columns.at[c].slot] = marks->whole[rel->columns.at[c].slot] = true;
         }
 }
 
@@ -456,20 +487,24 @@ static void scan_columns(Planner *p, Plan *scan) {
     scan->columns.n = 0;
     for (int c = 0; c < rel->columns.n; c++)
         if (rel->columns.at[c].slot >= 0) {
-            ScanColumn column = {c, rel->columns.at[c].slot};
+            ScanColumn column = {c, rel->columns.at[c].slot, {0}};
             vec_push(p->cc->arena, &scan->columns, column);
         }
 }
 
-static void prune_scans(Planner *p, Plan *plan, const bool *slots) {
+static void prune_scans(Planner *p, Plan *plan, const Marks *marks) {
     if (!plan) return;
-    prune_scans(p, plan->left, slots);
-    prune_scans(p, plan->right, slots);
+    prune_scans(p, plan->left, marks);
+    prune_scans(p, plan->right, marks);
     if (plan->tag != PLAN_SCAN || plan->grouped) return;
     scan_columns(p, plan);
     int kept = 0;
     for (int i = 0; i < plan->columns.n; i++)
-        if (slots[plan->columns.at[i].slot]) plan->columns.at[kept++] = plan->columns.at[i];
+        if (marks->slots[plan->columns.at[i].slot]) {
+            ScanColumn *c = &plan->columns.at[kept++];
+            *c = plan->columns.at[i];
+            if (!marks->whole[c->slot]) c->paths = marks->paths[c->slot];
+        }
     plan->columns.n = kept;
 }
 
@@ -480,22 +515,23 @@ static void prune_block(Planner *p, Query *q) {
     }
     for (int i = 0; i < q->rels.n; i++)
         if (q->rels.at[i]->kind == REL_SUBQUERY && !q->rels.at[i]->cte && q->rels.at[i]->subquery->plan) prune_block(p, q->rels.at[i]->subquery);
-    bool *slots = NEW_ARRAY(p->cc->arena, bool, q->n_slots + 1);
+    int n = q->n_slots + 1;
+    Marks lists = {p->cc->arena, NEW_ARRAY(p->cc->arena, bool, n), NEW_ARRAY(p->cc->arena, bool, n), NEW_ARRAY(p->cc->arena, Exprs, n)}, *marks = &lists;
     for (int i = 0; i < q->targets.n; i++) {
-        plan_visit_vars(q->targets.at[i].expr, mark, slots);
-        slots[q->targets.at[i].slot] = true;
+        mark_expr(q->targets.at[i].expr, marks);
+        marks->slots[q->targets.at[i].slot] = true;
     }
     for (int i = 0; i < q->window_defs.n; i++) {
-        mark_all(&q->window_defs.at[i].partition, slots);
-        for (int k = 0; k < q->window_defs.at[i].order.n; k++) plan_visit_vars(q->window_defs.at[i].order.at[k].expr, mark, slots);
+        mark_all(&q->window_defs.at[i].partition, marks);
+        for (int k = 0; k < q->window_defs.at[i].order.n; k++) mark_expr(q->window_defs.at[i].order.at[k].expr, marks);
     }
-    mark_all(&q->windows, slots);
-    for (int i = 0; i < q->windows.n; i++) plan_visit_vars(q->windows.at[i]->filter, mark, slots);
+    mark_all(&q->windows, marks);
+    for (int i = 0; i < q->windows.n; i++) mark_expr(q->windows.at[i]->filter, marks);
     for (int i = 0; i < q->order.n; i++)
-        if (q->with_ties) plan_visit_vars(q->order.at[i].expr, mark, slots);
-    mark_all(&q->distinct_on, slots);
-    mark_plan(q, q->plan->root, slots);
-    prune_scans(p, q->plan->root, slots);
+        if (q->with_ties) mark_expr(q->order.at[i].expr, marks);
+    mark_all(&q->distinct_on, marks);
+    mark_plan(q, q->plan->root, marks);
+    prune_scans(p, q->plan->root, marks);
     q->plan->n_slots = q->n_slots;
 }
 
@@ -530,6 +566,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
         for (int k = 0; k < m->set.n; k++)
             if (m->set.at[k].column == m->foreign.at[i].child_column) command = command && expr_is_constant(m->set.at[k].value) && !plan_has_sublink(m->set.at[k].value);
     if (!command) return mp;
+    for (int i = 0; i < conditions.n; i++) plan_mark_pushed(conditions.at[i]);
     mp->method = MODIFY_COMMAND;
     mp->match = conditions;
     return mp;

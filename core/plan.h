@@ -35,18 +35,19 @@ typedef enum JoinMethod {
     METHOD_NESTED       /* right is run again for each left row when `rescan` (it refers to left's slots: lateral), else buffered once */
 } JoinMethod;
 
-typedef struct ScanColumn { int column; int slot; } ScanColumn;       /* column: number in table->columns; -1: unknown field `name` of an undeclared table */
+typedef struct ScanColumn { int column; int slot; Exprs paths; } ScanColumn;   /* paths: calls of JSON_VALUE, all that is read of a document; empty: the whole column */       /* column: number in table->columns; -1: unknown field `name` of an undeclared table */
 
 typedef struct Plan {
     PlanTag tag;
     struct Plan *left, *right;      /* SCAN: left is the first of its KEYS, whose right is the next one */
     Ints slots;                     /* every slot that this subtree sets: what a blocking operator must save and restore */
     double rows;                    /* estimate; < 0 unknown */
+    double total;                   /* SCAN: rows of the whole table; < 0 unknown */
     /* SCAN, SUBQUERY, VALUES, FUNCTION, WORK */
     const Rel *rel;
     VEC(ScanColumn) columns;        /* SCAN: fields to fetch */
     Exprs match;                    /* SCAN: conjuncts done by the server (mql_can_match); constants in them are evaluated when the scan opens */
-    SortKeys sort;                  /* SCAN: done by the server; keys are VARs of this relation with the server's NULL order */
+    SortKeys sort;                  /* SCAN: done by the server; keys are VARs of this relation, or paths into them, with the server's NULL order */
     Expr *limit, *offset;           /* SCAN, SORT (top-n), LIMIT */
     bool with_ties;
     bool grouped;                   /* SCAN: $group of query->group_keys and query->aggs done by the server (mql_can_group) */
@@ -95,7 +96,14 @@ typedef struct StatementPlan {
     int n_reads;                    /* how many server commands a run may need at least: 1 = no snapshot session needed; 2 = many */
 } StatementPlan;
 
-typedef struct PlanOptions { bool no_optimise; const char *disabled; int server_version; } PlanOptions;
+/* `rows`: how many rows the table has, roughly; false: not known. NULL: nobody knows. */
+typedef struct PlanOptions {
+    bool no_optimise;
+    const char *disabled;
+    int server_version;
+    bool (*rows)(void *context, Str table, int64_t *rows);
+    void *rows_context;
+} PlanOptions;
 StatementPlan *plan_statement(Compile *cc, Resolved *r, const PlanOptions *options);
 void plan_dump(Text *out, const StatementPlan *p);
 /* Panics (INTERNAL error) when an operator reads a slot that nothing below it sets. Debug builds call it after each pass. */

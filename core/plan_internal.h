@@ -26,11 +26,15 @@ bool plan_query_visit_vars(const Query *q, VarVisitor visit, void *context);   /
 bool plan_slot_absent(const Expr *var, void *context);                /* a VarVisitor: stops at a slot of the Ints `context` */
 bool plan_has_slot(const Ints *slots, int slot);
 bool plan_has_sublink(const Expr *e);
+void plan_mark_pushed(Expr *condition);                               /* the server decides it: EXISTS over arrays in it are never run here */
 bool plan_covered(const Expr *e, const Ints *slots);
 bool plan_touches(const Expr *e, const Ints *slots);
 Plan *plan_filter(Planner *p, Plan *below, Exprs conditions);         /* `below` itself when there are none */
 void plan_from_slots(Planner *p, const Query *q, const From *f, Ints *out);
-Plan *plan_join(Planner *p, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions);
+Plan *plan_join(Planner *p, const Query *q, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions);
+/* The scan whose order the rows of a tree of joins and filters have; NULL: none. */
+Plan *plan_driving_scan(Plan *plan);
+const Plan *plan_scan_of(const Plan *plan, int rel);                   /* the scan of that relation; NULL */
 Plan *plan_from_items(Planner *p, const Query *q, const From *f, Exprs *conditions);   /* a FROM tree; conditions that fit go in, the rest stays */
 void plan_block(Planner *p, Query *q);                                /* sets q->plan; idempotent */
 
@@ -39,8 +43,8 @@ void plan_unnest(Planner *p, Query *q, Exprs *conditions);
 /* ... gives a scan those whose keys it had better be asked by ... */
 void plan_push_keys(Planner *p, Plan *scan);
 /* ... and puts the others as joins on top of the block's FROM. */
-Plan *plan_semi_joins(Planner *p, Plan *plan);
+Plan *plan_semi_joins(Planner *p, const Query *q, Plan *plan);
 /* The same plan with joins instead of KEYS; `plan` itself when there are none. What lies below the KEYS is shared. */
-Plan *plan_without_keys(Planner *p, Plan *plan);
+Plan *plan_without_keys(Planner *p, const Query *q, Plan *plan);
 
 #endif

@@ -15,7 +15,7 @@
 /* ---- relations ---- */
 
 /* Guesses good enough to choose a side: PostgreSQL's defaults in spirit. */
-enum { DEFAULT_ROWS = 1000 };
+enum { DEFAULT_ROWS = 1000, FEWEST_ROWS = 100 };     /* fewest: a count may be old, and a table that is filled now is empty at first */
 
 static const Index *index_on(const Rel *rel, int column) {
     if (rel->kind != REL_TABLE || column < 0 || column >= rel->table->columns.n) return NULL;
@@ -82,6 +82,29 @@ Plan *plan_filter(Planner *p, Plan *below, Exprs conditions) {
     return f;
 }
 
+/* -1: not known. A statement that has nothing to choose doesn't ask: it would cost a command. */
+static double row_count(Planner *p, const Query *q, const Rel *rel) {
+    int64_t rows;
+    bool choice = q->rels.n > 1 || p->semi.n || q->parent || (q->order.n && q->limit);
+    if (choice && p->options->rows && !p->options->no_optimise && rel->table->declared && p->options->rows(p->options->rows_context, rel->table->name, &rows) && rows >= 0)
+        return rows < FEWEST_ROWS ? FEWEST_ROWS : (double)rows;
+    return rel->table->row_estimate >= 0 ? (double)rel->table->row_estimate : -1;
+}
+
+/* All rows of a scan's table, guessed if need be. */
+static double whole(const Plan *scan) { return scan->total < 0 ? DEFAULT_ROWS : scan->total < 1 ? 1 : scan->total; }
+
+/* EXISTS over an array of the row: a part of the command now, run by nobody. */
+static Walk mark_pushed(Expr *e, void *context) {
+    if (e->tag == EXPR_SUBLINK && e->sublink == SUBLINK_EXISTS && e->subquery->correlated) {
+        e->unnested = true;
+        expr_walk(e->subquery->where, mark_pushed, context);
+    }
+    return WALK_ON;
+}
+
+void plan_mark_pushed(Expr *condition) { expr_walk(condition, mark_pushed, NULL); }
+
 /* A leaf of FROM with the conditions that speak of it alone. */
 static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *conditions) {
     Exprs rest = {0};
@@ -90,12 +113,13 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
     case REL_TABLE:
         leaf = plan_new(p, PLAN_SCAN, NULL);
         leaf->rel = rel;
-        leaf->rows = rel->table->row_estimate >= 0 ? (double)rel->table->row_estimate : DEFAULT_ROWS;
-        if (leaf->rows < 1) leaf->rows = 1;
+        leaf->total = row_count(p, q, rel);
+        leaf->rows = whole(leaf);
         for (int i = 0; i < conditions->n; i++) {
             Expr *e = conditions->at[i];
             if (!p->options->no_optimise && mql_can_match(e, rel)) {
                 vec_push(p->cc->arena, &leaf->match, e);
+                plan_mark_pushed(e);
                 leaf->rows *= selectivity(e, rel, leaf->rows);
             } else {
                 vec_push(p->cc->arena, &rest, e);
@@ -189,14 +213,34 @@ static bool refers_to(const Plan *plan, const Ints *slots) {
     return refers_to(plan->left, slots) || refers_to(plan->right, slots);
 }
 
-/* Estimated cost of reading right rows one batch of keys at a time against reading it whole. */
-static bool prefer_key(const Plan *left, const Plan *right_scan) {
-    double all = right_scan->rows, outer = left->rows < 0 ? DEFAULT_ROWS : left->rows;
-    if (all < 0) return true;
-    return outer < all * 20 || all > 20000;
+static double driven_rows(const Query *q, const Plan *left);
+
+/* ---- what joins cost: documents read, and a round trip as so many of them ---- */
+
+enum { ROUND_TRIP = 20, FANOUT = 10, KEYS_AT_ONCE = 5000, WHOLE_AT_MOST = 20000 };
+
+static double least(double a, double b) { return a < b ? a : b; }
+
+/* How many rows of the scan's table have one value of this column, when `other` is what it is compared with. A key of `other`'s table has one row for each of its
+ * values, so a foreign key to it has as many rows for each as the tables' sizes say. */
+static double rows_per_key(const Query *q, const Plan *scan, const Expr *var, const Expr *other, const Plan *left) {
+    if (column_unique(scan->rel, var->column)) return 1;
+    if (other->tag == EXPR_VAR && !other->level && other->rel >= 0 && column_unique(q->rels.at[other->rel], other->column)) {
+        const Plan *parent = plan_scan_of(left, other->rel);
+        if (parent && scan->total >= 0 && parent->total > 0) return scan->total > parent->total ? scan->total / parent->total : 1;
+    }
+    return FANOUT;
 }
 
-Plan *plan_join(Planner *p, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions) {
+/* Reading the rows for the keys of `outer` left rows, against reading the whole right side. */
+static bool prefer_key(const Query *q, const Plan *join, const Plan *scan, double outer) {
+    if (scan->total < 0) return outer < scan->rows * 20 || scan->rows > WHOLE_AT_MOST;
+    if (scan->rows > WHOLE_AT_MOST) return true;        /* that much isn't kept in memory at once */
+    double fetched = least(outer * rows_per_key(q, scan, join->right_keys.at[join->key], join->left_keys.at[join->key], join->left), whole(scan));
+    return fetched + (double)(int)(outer / KEYS_AT_ONCE) * ROUND_TRIP < scan->rows;
+}
+
+Plan *plan_join(Planner *p, const Query *q, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions) {
     Plan *join = plan_new(p, PLAN_JOIN, left);
     join->right = right;
     join->kind = kind;
@@ -210,7 +254,7 @@ Plan *plan_join(Planner *p, JoinKind kind, Plan *left, Plan *right, const Exprs 
         join->rescan = true;
     } else {
         join->key = p->options->no_optimise || kind == JOIN_FULL || kind == JOIN_RIGHT ? -1 : fetch_key(join, right);
-        if (join->key >= 0 && prefer_key(left, scan_under(right))) join->method = METHOD_KEY;
+        if (join->key >= 0 && prefer_key(q, join, scan_under(right), driven_rows(q, left))) join->method = METHOD_KEY;
         else join->method = join->left_keys.n ? METHOD_HASH : METHOD_NESTED;
         join->unique_right = right_unique(join, right);
     }
@@ -286,23 +330,78 @@ static bool connected(const Exprs *conditions, const Ints *have, const Item *ite
     return false;
 }
 
-/* Can `item` be fetched by an indexed key from what is there? Then its own size hardly matters. */
-static double join_cost(Planner *p, const Exprs *conditions, const Plan *have, Item *item) {
-    double rows = item->plan->rows < 0 ? DEFAULT_ROWS : item->plan->rows;
+/* Joining `item` to `rows` rows of `have`: what it costs, and how many rows come out. By an indexed key the item's own size hardly matters. */
+static double join_cost(const Query *q, const Exprs *conditions, const Items *items, const Ints *have, double rows, const Item *item, double *out) {
+    double own = item->plan->rows < 0 ? DEFAULT_ROWS : item->plan->rows, best = own + ROUND_TRIP;
     Plan *scan = scan_under(item->plan);
-    if (!scan) return rows;
+    *out = connected(conditions, have, item) ? (rows > own ? rows : own) : rows * own;
+    if (!scan) return best;
     for (int i = 0; i < conditions->n; i++) {
         const Expr *e = conditions->at[i];
         if (e->tag != EXPR_COMPARE || e->op != OP_EQ) continue;
         for (int side = 0; side < 2; side++) {
-            const Expr *var = e->args.at[side];
-            if (var->tag != EXPR_VAR || var->level || var->rel != scan->rel->id || !plan_covered(e->args.at[1 - side], &have->slots)) continue;
-            if (column_unique(scan->rel, var->column)) return have->rows < rows ? have->rows : rows;
-            if (index_on(scan->rel, var->column)) return have->rows * 10 < rows ? have->rows * 10 : rows;
+            const Expr *var = e->args.at[side], *other = e->args.at[1 - side];
+            if (var->tag != EXPR_VAR || var->level || var->rel != scan->rel->id || !plan_covered(other, have)) continue;
+            double each = FANOUT;
+            if (column_unique(scan->rel, var->column)) each = 1;
+            for (int k = 0; k < items->n && each > 1; k++)
+                if (items->at[k].from->rel >= 0 && plan_covered(other, &items->at[k].slots)) each = rows_per_key(q, scan, var, other, items->at[k].plan);
+            double found = least(rows * each, rows > whole(scan) ? rows * each : whole(scan));
+            *out = found * own / whole(scan);
+            if (!index_on(scan->rel, var->column) && !is_id(scan->rel, var->column)) continue;
+            double cost = least(rows * each, whole(scan)) + ROUND_TRIP * (1 + rows / KEYS_AT_ONCE);
+            if (cost < best) best = cost;
         }
     }
-    (void)p;
-    return rows;
+    return best;
+}
+
+/* How many rows of `plan`'s driving collection are wanted at all: LIMIT + OFFSET where its order is the block's, or there is none. < 0: all. */
+static double wanted_rows(const Query *q, const Plan *plan) {
+    const Plan *scan = plan_driving_scan((Plan *)plan);
+    if (!q->limit || !scan || q->grouped || q->windows.n || q->distinct || q->set_op != SET_NONE) return -1;
+    for (int i = 0; i < q->order.n; i++)
+        if (!mql_can_sort(&q->order.at[i], scan->rel)) return -1;
+    double n = 0;
+    const Expr *both[] = {q->limit, q->offset};
+    for (int i = 0; i < 2; i++)
+        if (both[i]) n += both[i]->tag == EXPR_CONST && both[i]->value.type == SQM_INT ? (double)both[i]->value.u.i : 100;
+    return n;
+}
+
+static double driven_rows(const Query *q, const Plan *left) {
+    double rows = left->rows < 0 ? DEFAULT_ROWS : left->rows, wanted = wanted_rows(q, left);
+    return wanted >= 0 && wanted < rows ? wanted : rows;
+}
+
+/* The rest of the order when item `first` drives: always what is cheapest to join next, in FROM's order where that is about the same. */
+static double order_from(Planner *p, const Query *q, const Exprs *conditions, Items *items, int first, int *order) {
+    Ints have = {0};
+    const Item *driver = &items->at[first];
+    double own = driver->plan->rows < 0 ? DEFAULT_ROWS : driver->plan->rows, rows = driven_rows(q, driver->plan);
+    double cost = ROUND_TRIP + (rows < own ? rows + (own - rows) / 4 : own);       /* what is sorted away stays on the server */
+    for (int i = 0; i < items->n; i++) items->at[i].used = false;
+    for (int done = 0;; done++) {
+        items->at[first].used = true;
+        order[done] = first;
+        for (int i = 0; i < items->at[first].slots.n; i++) vec_push(p->cc->arena, &have, items->at[first].slots.at[i]);
+        if (done == items->n - 1) return cost;
+        int next = -1;
+        double next_cost = 0, next_out = 0, out;
+        for (int i = 0; i < items->n; i++) {
+            if (items->at[i].used || !connected(conditions, &have, &items->at[i])) continue;
+            double c = join_cost(q, conditions, items, &have, rows, &items->at[i], &out);
+            if (next < 0 || (c + out) * 1.5 < next_cost + next_out) { next = i; next_cost = c; next_out = out; }
+        }
+        for (int i = 0; i < items->n && next < 0; i++)
+            if (!items->at[i].used) {
+                next = i;
+                next_cost = join_cost(q, conditions, items, &have, rows, &items->at[i], &next_out);
+            }
+        cost += next_cost;
+        rows = next_out;
+        first = next;
+    }
 }
 
 static Plan *plan_inner(Planner *p, const Query *q, const From *f, Exprs *conditions) {
@@ -315,33 +414,28 @@ static Plan *plan_inner(Planner *p, const Query *q, const From *f, Exprs *condit
     }
     bool free_order = !p->options->no_optimise;
     for (int i = 0; i < items.n; i++) free_order &= !items.at[i].fixed;
-    /* Start at the most selective item; ties keep the order of FROM, whose first table is what a reader expects to drive. */
-    int first = 0;
-    if (free_order)
-        for (int i = 1; i < items.n; i++) {
-            double best = items.at[first].plan->rows, rows = items.at[i].plan->rows;
-            if (rows >= 0 && best >= 0 && rows * 4 < best) first = i;
+    int *order = NEW_ARRAY(p->cc->arena, int, items.n), *other = NEW_ARRAY(p->cc->arena, int, items.n);
+    for (int i = 0; i < items.n; i++) order[i] = i;
+    if (free_order) {
+        /* Each may drive; about the same cost keeps the order of FROM, whose first table is what a reader expects to drive. */
+        enum { MOST = 12 };
+        double best = order_from(p, q, conditions, &items, 0, order);
+        for (int i = 1; i < items.n && items.n <= MOST; i++) {
+            double cost = order_from(p, q, conditions, &items, i, other);
+            if (cost * 1.5 < best) {
+                best = cost;
+                memcpy(order, other, sizeof *order * (size_t)items.n);
+            }
         }
-    Plan *plan = items.at[first].plan;
-    items.at[first].used = true;
+    }
+    Plan *plan = items.at[order[0]].plan;
     for (int done = 1; done < items.n; done++) {
-        int next = -1;
-        double next_cost = 0;
-        for (int i = 0; i < items.n; i++) {
-            if (items.at[i].used) continue;
-            if (!free_order) { next = i; break; }
-            if (!connected(conditions, &plan->slots, &items.at[i])) continue;
-            double cost = join_cost(p, conditions, plan, &items.at[i]);
-            if (next < 0 || cost * 2 < next_cost) { next = i; next_cost = cost; }
-        }
-        for (int i = 0; i < items.n && next < 0; i++)
-            if (!items.at[i].used) next = i;
-        items.at[next].used = true;
+        Item *next = &items.at[order[done]];
         Ints both = {0};
         for (int i = 0; i < plan->slots.n; i++) vec_push(p->cc->arena, &both, plan->slots.at[i]);
-        for (int i = 0; i < items.at[next].slots.n; i++) vec_push(p->cc->arena, &both, items.at[next].slots.at[i]);
+        for (int i = 0; i < next->slots.n; i++) vec_push(p->cc->arena, &both, next->slots.at[i]);
         Exprs on = take_covered(p, conditions, &both);
-        plan = plan_join(p, JOIN_INNER, plan, items.at[next].plan, &on);
+        plan = plan_join(p, q, JOIN_INNER, plan, next->plan, &on);
     }
     return plan;
 }
@@ -375,13 +469,13 @@ static Plan *plan_from(Planner *p, const Query *q, const From *f, Exprs *conditi
         }
         Plan *right = plan_from(p, q, inner, &inner_only);
         right = plan_filter(p, right, inner_only);
-        return plan_join(p, JOIN_LEFT, left, right, &rest);
+        return plan_join(p, q, JOIN_LEFT, left, right, &rest);
     }
     case JOIN_FULL: {
         Exprs on = {0}, none = {0}, none_too = {0};
         plan_conjuncts(p, f->on, &on);
         Plan *left = plan_from(p, q, f->left, &none), *right = plan_from(p, q, f->right, &none_too);
-        return plan_join(p, JOIN_FULL, left, right, &on);
+        return plan_join(p, q, JOIN_FULL, left, right, &on);
     }
     case JOIN_SEMI: case JOIN_ANTI: break;
     }

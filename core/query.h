@@ -176,6 +176,7 @@ typedef VEC(RowCheck) RowChecks;
 /* A foreign key of one column between declared tables: the kind that is checked. */
 typedef struct ForeignKey { const Constraint *constraint; const Table *child, *parent; int child_column, parent_column; } ForeignKey;
 typedef VEC(ForeignKey) ForeignKeys;
+bool foreign_key_comparable(Type child, Type parent);     /* are keys between columns of these types checked? */
 
 /* INSERT: rows of `source` (its visible targets line up with `columns`) go to the table. */
 typedef struct InsertQuery {

@@ -818,6 +818,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
             vec_push(r->cc->arena, &args, resolve_expr(r, scope, e->args.at[0]));
             vec_push(r->cc->arena, &args, resolve_expr(r, scope, e->args.at[1]));
             Str name = arena_printf(r->cc->arena, "%s %s", operator_text(e->op), e->distinct ? "all" : "any");
+            if (args.at[1]->type.tag == TYPE_ARRAY && args.at[1]->type.element != TYPE_UNKNOWN) args.at[0] = expr_coerce(r, args.at[0], (Type){args.at[1]->type.element, -1, -1, TYPE_UNKNOWN});
             if (!function_find(name, 2)) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "%s with an array is not supported", e->distinct ? "ALL" : "ANY");
             out = call(r, name, &args, e->pos, false);
         }

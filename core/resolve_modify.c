@@ -120,7 +120,7 @@ static void add_checks(Resolver *r, const Table *t, Query *row, const bool *colu
     }
 }
 
-static bool same_keys(Type a, Type b) {
+bool foreign_key_comparable(Type a, Type b) {
     if (type_is_integer(a)) return type_is_integer(b);
     if (a.tag == TYPE_TEXT || a.tag == TYPE_VARCHAR) return b.tag == TYPE_TEXT || b.tag == TYPE_VARCHAR;
     return a.tag == b.tag && (a.tag == TYPE_UUID || a.tag == TYPE_OBJECTID || a.tag == TYPE_NUMERIC || a.tag == TYPE_DATE);
@@ -132,7 +132,7 @@ static bool make_foreign(Resolver *r, const Table *child, const Constraint *c, F
     const Table *parent = catalog_find_table(r->catalog, c->references);
     if (!parent || !parent->declared || parent->legacy || parent->view_text.n) return false;
     *out = (ForeignKey){c, child, parent, c->columns.at[0], table_find_column(parent, c->references_columns.at[0])};
-    return out->parent_column >= 0 && same_keys(child->columns.at[out->child_column].type, parent->columns.at[out->parent_column].type);
+    return out->parent_column >= 0 && foreign_key_comparable(child->columns.at[out->child_column].type, parent->columns.at[out->parent_column].type);
 }
 
 /* Keys of `t`, and keys that refer to it, by one of `columns` (NULL: any). */

@@ -40,8 +40,6 @@ SCALAR(sql_json_contains);      /* @> */
 bool array_items(Eval *ev, const Value *v, const Value **items, int *n);
 bool array_is(const Value *v);
 Value array_new(const Value *items, int n);
-/* An item of a document as JSON_VALUE ... RETURNING type gives it. False: it is of another class than the type (out is NULL then). */
-bool json_value_as(Value item, Type type, Value *out);
 /* Interval arithmetic that checks its range. */
 bool datetime_add(Eval *ev, const Expr *e, const Value *a, const Value *b, bool subtract, Value *out, bool *handled);
 bool datetime_scale(Eval *ev, const Value *a, const Value *b, bool divide, Value *out, bool *handled);

@@ -29,6 +29,7 @@ bool server_ping(Server *s, sqm_error_t *error);
 int server_version(const Server *s);        /* major*1000000 + minor*1000 + patch */
 bool server_has_transactions(const Server *s);
 const char *server_database(const Server *s);
+uint64_t server_identity(const Server *s);  /* the same for all connections to one database by one URI */
 
 /* ---- reads ---- */
 /* Consistent reads for one statement. In a transaction it is the transaction's own snapshot; else a snapshot session (none on a standalone). */

@@ -452,7 +452,9 @@ static bool item_at(FunctionNode *f, int which, Value *out) {
     Value item;
     if (v->type == SQM_NULL || !json_next(&f->items[which], NULL, &item)) return false;
     Type type = which < rel->columns.n ? rel->columns.at[which].type : TYPE(UNKNOWN);
-    *out = type.tag == TYPE_JSON ? item : value_natural(&item);
+    if (type.tag == TYPE_JSON) *out = item;
+    else if (type.tag == TYPE_UNKNOWN) *out = value_natural(&item);
+    else json_value_as(item, type, out);    /* an element of another class is NULL, as what JSON_VALUE finds */
     return true;
 }
 
@@ -465,7 +467,10 @@ static bool start_items(FunctionNode *f) {
         bool object = json_is_object(v);
         switch (f->kind) {
         case SOURCE_ITEMS:
-            if (!array) return eval_fail(f->node.ev, e, SQM_ERROR_INVALID_ARGUMENT, "unnest needs an array, not %s", value_type_name(v));
+            if (!array && e->args.at[i]->type.tag == TYPE_ARRAY) {      /* an array column of a document written elsewhere: no elements */
+                f->args[i] = sqm_null();
+                v = &f->args[i];
+            } else if (!array) return eval_fail(f->node.ev, e, SQM_ERROR_INVALID_ARGUMENT, "unnest needs an array, not %s", value_type_name(v));
             break;
         case SOURCE_ELEMENTS:
             if (!array) return eval_fail(f->node.ev, e, SQM_ERROR_INVALID_ARGUMENT, "cannot extract elements from %s", object ? "an object" : "a scalar");
@@ -511,7 +516,7 @@ static bool start_function(FunctionNode *f) {
     for (int i = 0; i < f->n_args; i++) {
         Value v;
         if (!eval(n->ev, e->args.at[i], &v)) return false;
-        if (v.type == SQM_TEXT && f->kind != SOURCE_SERIES && f->kind != SOURCE_SPLIT && !cast_value(n->ev, &v, f->kind == SOURCE_ITEMS ? TYPE(ARRAY) : TYPE(JSON), &v))
+        if (v.type == SQM_TEXT && f->kind != SOURCE_SERIES && f->kind != SOURCE_SPLIT && !(f->kind == SOURCE_ITEMS && e->args.at[i]->type.tag == TYPE_ARRAY) && !cast_value(n->ev, &v, f->kind == SOURCE_ITEMS ? TYPE(ARRAY) : TYPE(JSON), &v))
             return false;
         f->args[i] = value_keep(&f->arena, &v);
         null |= v.type == SQM_NULL;

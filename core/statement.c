@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "counts.h"
 #include "ddl.h"
 #include "dml.h"
 #include "exec.h"
@@ -20,6 +21,9 @@
 
 /* Enough for an application's statements; texts beyond LARGEST (multi-row INSERTs, huge IN lists) rarely come twice and would only push others out. */
 enum { CACHE_SIZE = 256, LARGEST_CACHED = 16384, CATALOGUE_CHECK_MS = 1000 };
+
+typedef struct RowCount { Str table; int64_t rows; } RowCount;
+typedef VEC(RowCount) RowCounts;
 
 typedef struct Prepared {
     struct Prepared *newer, *older, *same_hash;
@@ -33,6 +37,9 @@ typedef struct Prepared {
     Resolved *resolved;
     StatementPlan *plan;
     WantedList wanted;              /* tables the application may know more about */
+    RowCounts counted;              /* what the plan went by ... */
+    int64_t counted_at;             /* ... and when that was looked at (counts_clock) */
+    VEC(Str) uncounted;             /* tables whose counts it would have liked to know */
     Str undeclared;                 /* a collection to sample before names in it can be resolved */
     const Query *output;            /* whose visible targets are the columns, or NULL */
     int n_columns;
@@ -194,13 +201,31 @@ static void describe(Prepared *p) {
     }
 }
 
+typedef struct Counting { sqm_connection_t *db; Prepared *p; } Counting;
+
+static bool count_rows(void *context, Str table, int64_t *rows) {
+    Counting *c = context;
+    bool known = counts_find(c->db->server, table, rows);
+    for (int i = 0; i < c->p->uncounted.n; i++)
+        if (str_eq(c->p->uncounted.at[i], table)) return false;
+    if (known) {
+        RowCount count = {table, *rows};
+        vec_push(&c->p->arena, &c->p->counted, count);
+    } else {
+        vec_push(&c->p->arena, &c->p->uncounted, table);
+    }
+    return known;
+}
+
 /* The one setjmp. Whatever is set before it and read after a longjmp lies in *p, not in registers. */
 static bool compile(sqm_connection_t *db, Prepared *p, const Value *params, sqm_error_t *error) {
     Compile cc = {.arena = &p->arena, .sql = p->sql, .error = error, .undeclared = &p->undeclared, .wanted = db->define ? &p->wanted : NULL};
     if (setjmp(cc.exit)) return false;
     Parsed parsed = parse(&cc, p->literal_percent);
     p->resolved = resolve(&cc, p->catalog, &parsed, params);
-    PlanOptions options = {.no_optimise = db->options.no_optimise, .server_version = db->server ? server_version(db->server) : 0};
+    Counting counting = {db, p};
+    PlanOptions options = {.no_optimise = db->options.no_optimise, .server_version = db->server ? server_version(db->server) : 0, .rows = db->server ? count_rows : NULL,
+                           .rows_context = &counting};
     if (p->resolved->query || p->resolved->insert || p->resolved->modify) p->plan = plan_statement(&cc, p->resolved, &options);
     describe(p);
     return true;
@@ -282,7 +307,7 @@ void sqm_set_define(sqm_connection_t *db, sqm_define_t define, void *context) {
     db->define_context = context;
 }
 
-static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, bool fresh, sqm_error_t *error) {
+static Prepared *prepared_once(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, bool fresh, sqm_error_t *error) {
     Arena arena = {0};
     Prepared *p = NEW(&arena, Prepared);
     p->arena = arena;
@@ -291,19 +316,49 @@ static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, b
     p->hash = text_hash(sql, n, literal_percent);
     p->references = 1;
     p->catalog = catalog_retain(db->catalog);
+    p->counted_at = counts_clock();
     bool ok = compile(db, p, params, error);
     int defined = p->wanted.n ? define_wanted(db, p, fresh, error) : 0;
     if (defined) {
         prepared_release(p);
-        return defined < 0 ? NULL : prepared_new(db, sql, n, literal_percent, params, fresh, error);
+        return defined < 0 ? NULL : prepared_once(db, sql, n, literal_percent, params, fresh, error);
     }
     if (p->undeclared.n && look_at(db, p->undeclared)) {
         prepared_release(p);
-        return prepared_new(db, sql, n, literal_percent, params, fresh, error);
+        return prepared_once(db, sql, n, literal_percent, params, fresh, error);
     }
     if (ok) return p;
     prepared_release(p);
     return NULL;
+}
+
+static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, bool fresh, sqm_error_t *error) {
+    Prepared *p = prepared_once(db, sql, n, literal_percent, params, fresh, error);
+    if (!p || !p->uncounted.n) return p;
+    counts_fetch(db->server, p->uncounted.at, p->uncounted.n);
+    prepared_release(p);
+    return prepared_once(db, sql, n, literal_percent, params, fresh, error);
+}
+
+/* Have the tables grown or shrunk so much that another plan may be better? Looked at once a minute. */
+static bool counts_changed(sqm_connection_t *db, Prepared *p) {
+    enum { MINUTE = 60000, FACTOR = 4, SLACK = 1000, MOST = 64 };
+    Str tables[MOST];
+    int64_t now = counts_clock(), rows;
+    if (!p->counted.n || now - p->counted_at < MINUTE) return false;
+    p->counted_at = now;
+    bool known = true, changed = false;
+    for (int i = 0; i < p->counted.n; i++) {
+        known &= counts_find(db->server, p->counted.at[i].table, &rows);
+        if (i < MOST) tables[i] = p->counted.at[i].table;
+    }
+    if (!known) counts_fetch(db->server, tables, p->counted.n < MOST ? p->counted.n : MOST);
+    for (int i = 0; i < p->counted.n; i++) {
+        int64_t before = p->counted.at[i].rows;
+        if (!counts_find(db->server, p->counted.at[i].table, &rows)) continue;
+        changed |= rows > before * FACTOR + SLACK || before > rows * FACTOR + SLACK;
+    }
+    return changed;
 }
 
 static bool names_unknown(const sqm_error_t *e) { return e->code == SQM_ERROR_UNDEFINED_TABLE || e->code == SQM_ERROR_UNDEFINED_COLUMN; }
@@ -315,6 +370,10 @@ static Prepared *prepare(sqm_connection_t *db, const char *sql, size_t n, bool l
         return NULL;
     }
     Prepared *p = cache_find(db, sql, n, literal_percent);
+    if (p && counts_changed(db, p)) {
+        cache_unlink(db, p);
+        p = NULL;
+    }
     if (p) {
         cache_touch(db, p);
         p->references++;

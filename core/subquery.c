@@ -266,7 +266,8 @@ void plan_unnest(Planner *p, Query *q, Exprs *conditions) {
 
 /* ---- keys ---- */
 
-/* Past so many expected keys, and past this fraction of the rows that they would be looked for in, a join is as good. */
+/* Past so many expected keys, and past this fraction of the rows that they would be looked for in, a join is as good. Where the number of rows is known and an
+ * index serves the list, fewer keys than rows are enough. */
 enum { KEYS_EXPECTED = 5000, KEYS_FRACTION = 4 };
 
 void plan_push_keys(Planner *p, Plan *scan) {
@@ -274,7 +275,8 @@ void plan_push_keys(Planner *p, Plan *scan) {
         SemiJoin *s = p->semi.at[i];
         double expected = s->right->rows < 0 ? 1000 : s->right->rows;
         if (s->done || !s->left_key || s->left_key->rel != scan->rel->id) continue;
-        if (expected > KEYS_EXPECTED || expected * KEYS_FRACTION > scan->rows) continue;                /* (k4) */
+        double fraction = s->kind == JOIN_SEMI && scan->total >= 0 && table_index_on(scan->rel->table, s->left_key->column) ? 1 : KEYS_FRACTION;
+        if (expected > KEYS_EXPECTED || expected * fraction > scan->rows) continue;                     /* (k4) */
         Plan *keys = plan_new(p, PLAN_KEYS, s->right);
         keys->slots.n = 0;
         keys->kind = s->kind;
@@ -296,20 +298,20 @@ static void set_null_aware(Plan *join, bool aware) {
     if (aware && join->method == METHOD_KEY) join->method = METHOD_HASH;
 }
 
-Plan *plan_semi_joins(Planner *p, Plan *plan) {
+Plan *plan_semi_joins(Planner *p, const Query *q, Plan *plan) {
     for (int i = 0; i < p->semi.n; i++) {
         SemiJoin *s = p->semi.at[i];
         if (s->done) continue;
-        plan = plan_join(p, s->kind, plan, s->right, &s->conditions);
+        plan = plan_join(p, q, s->kind, plan, s->right, &s->conditions);
         set_null_aware(plan, s->null_aware);
     }
     return plan;
 }
 
-Plan *plan_without_keys(Planner *p, Plan *plan) {
+Plan *plan_without_keys(Planner *p, const Query *q, Plan *plan) {
     if (!plan) return NULL;
     if (plan->tag != PLAN_SCAN) {
-        Plan *left = plan_without_keys(p, plan->left), *right = plan_without_keys(p, plan->right);
+        Plan *left = plan_without_keys(p, q, plan->left), *right = plan_without_keys(p, q, plan->right);
         if (left == plan->left && right == plan->right) return plan;
         Plan *copy = arena_copy(p->cc->arena, plan, sizeof *plan);
         copy->left = left;
@@ -325,7 +327,7 @@ Plan *plan_without_keys(Planner *p, Plan *plan) {
         if (k->kind == JOIN_SEMI && scan->index == table_index_on(scan->rel->table, k->left_keys.at[0]->column)) scan->index = NULL;
         Exprs condition = {0};
         vec_push(p->cc->arena, &condition, equality(p, k->left_keys.at[0], k->right_keys.at[0]));
-        joined = plan_join(p, k->kind, joined, k->left, &condition);
+        joined = plan_join(p, q, k->kind, joined, k->left, &condition);
         set_null_aware(joined, k->null_aware);
     }
     return joined;

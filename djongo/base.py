@@ -181,10 +181,18 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     @async_unsafe
     def create_cursor(self, name=None):
+        self.ensure_timezone()
         cursor = self.connection.cursor()
         if self.reading is not None:
             cursor.formats = self.reading.formats()
         return _LoggingCursor(cursor) if logger.isEnabledFor(logging.DEBUG) else cursor
+
+    def ensure_timezone(self):
+        """Makes the cursors' moments follow USE_TZ and TIME_ZONE."""
+        if self.connection is None or self.connection.timezone is self.timezone:
+            return False
+        self.connection.timezone = self.timezone
+        return True
 
     def get_database_version(self):
         return tuple(self.connection.server_version)

@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 
+import django
 from django.db import ProgrammingError
 from django.db.backends.base.introspection import BaseDatabaseIntrospection
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
@@ -84,10 +85,12 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         ]
 
     def get_relations(self, cursor, table_name):
-        return {
-            constraint["columns"][0]: (constraint["references"][1], constraint["references"][0])
-            for constraint in self._foreign(self._table(cursor, table_name))
-        }
+        relations = {}
+        for constraint in self._foreign(self._table(cursor, table_name)):
+            other_table, other_column = constraint["references"]
+            action = (self.on_delete_types[constraint["on_delete"]],) if django.VERSION >= (6, 1) else ()
+            relations[constraint["columns"][0]] = (other_column, other_table, *action)
+        return relations
 
     def foreign_keys(self, cursor, table_names=None):
         """(table, primary key column, column, referenced table, referenced column) of the foreign keys of these tables (None: of all)."""

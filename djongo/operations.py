@@ -349,6 +349,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return sql % tuple(map(self.literal, params or ()))
 
     def last_executed_query(self, cursor, sql, params):
+        # What an execute wrapper has made of it.
+        sql = getattr(cursor, "query", None) or sql
         if params is None:
             return sql
         try:
@@ -358,5 +360,5 @@ class DatabaseOperations(BaseDatabaseOperations):
 
 
 def convert_datetime(value, expression, connection):
-    """The extension gives the instant as naive UTC."""
+    """A column whose type only the values tell comes as naive UTC."""
     return value.replace(tzinfo=datetime.timezone.utc) if value is not None and value.tzinfo is None else value

@@ -9,6 +9,8 @@
  * lets go of memory, and if the parent was in the middle of a call in another thread, not even that: that state belongs to the parent. */
 #include "module.h"
 
+#include <datetime.h>
+
 bool connection_enter(Connection *self) {
     if (!self->db) return raise_error(self->state, SQM_ERROR_INTERFACE, "the connection is closed") != NULL;
     if (sqm_forked(self->db))
@@ -103,11 +105,13 @@ static PyObject *connection_close(Connection *self, PyObject *unused) {
 static int connection_traverse(Connection *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->define);
+    Py_VISIT(self->zone);
     return 0;
 }
 
 static int connection_clear(Connection *self) {
     Py_CLEAR(self->define);
+    Py_CLEAR(self->zone);
     return 0;
 }
 
@@ -334,6 +338,20 @@ static PyObject *get_written_tables(Connection *self, void *unused) {
     return load_json(self, ok, json, &error);
 }
 
+static PyObject *get_timezone(Connection *self, void *unused) {
+    (void)unused;
+    return Py_NewRef(self->zone ? self->zone : Py_None);
+}
+
+static int set_timezone(Connection *self, PyObject *value, void *unused) {
+    (void)unused;
+    if (!PyDateTimeAPI) PyDateTime_IMPORT;
+    if (!PyDateTimeAPI) return -1;
+    if (!value || (value != Py_None && !PyTZInfo_Check(value))) return PyErr_SetString(PyExc_TypeError, "timezone must be None or a tzinfo"), -1;
+    Py_XSETREF(self->zone, value == Py_None ? NULL : Py_NewRef(value));
+    return 0;
+}
+
 static PyObject *connection_repr(Connection *self) {
     return PyUnicode_FromFormat("<djongo._sqm.Connection %s at %p>", self->db ? "open" : "closed", self);
 }
@@ -361,6 +379,7 @@ static PyGetSetDef connection_getset[] = {
     {"in_transaction", (getter)get_in_transaction, NULL, NULL, NULL},
     {"server_version", (getter)get_server_version, NULL, "(major, minor, patch)", NULL},
     {"has_transactions", (getter)get_has_transactions, NULL, "False on a standalone server.", NULL},
+    {"timezone", (getter)get_timezone, (setter)set_timezone, "None: moments are fetched as naive UTC. A tzinfo: columns of type timestamptz as aware datetimes of it.", NULL},
     {"written_tables", (getter)get_written_tables, NULL, "List of the names of the tables written in the open transaction.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

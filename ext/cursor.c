@@ -283,7 +283,8 @@ static PyObject *cursor_executemany(Cursor *self, PyObject *const *args, Py_ssiz
 static PyObject *row_of(Cursor *self) {
     self->phase = STREAMING;
     self->fetched++;
-    return row_new(self->connection->state, statement_of(self), self->column_count, self->connection->json_text, self->formats);
+    return row_new(self->connection->state, statement_of(self), self->column_count, self->connection->json_text, self->formats,
+                   self->connection->zone);
 }
 
 static PyObject *take_held(Cursor *self) {
@@ -415,6 +416,7 @@ static PyObject *get_description(Cursor *self, void *unused) {
 
 static PyObject *get_row_count(Cursor *self, void *unused) { return (void)unused, PyLong_FromLongLong(self->row_count); }
 static PyObject *get_connection(Cursor *self, void *unused) { return (void)unused, Py_NewRef(self->connection); }
+static PyObject *get_query(Cursor *self, void *unused) { return (void)unused, Py_NewRef(self->sql ? self->sql : Py_None); }
 static PyObject *get_closed(Cursor *self, void *unused) { return (void)unused, PyBool_FromLong(self->closed); }
 static PyObject *get_last_row_id(Cursor *self, void *unused) { return (void)unused, self->last_id ? PyLong_FromLongLong(self->last_id) : Py_NewRef(Py_None); }
 static PyObject *get_formats(Cursor *self, void *unused) { return (void)unused, Py_NewRef(self->formats ? self->formats : Py_None); }
@@ -533,6 +535,7 @@ static PyGetSetDef cursor_getset[] = {
     {"arraysize", (getter)get_array_size, (setter)set_array_size, "Default size of fetchmany.", NULL},
     {"connection", (getter)get_connection, NULL, NULL, NULL},
     {"closed", (getter)get_closed, NULL, NULL, NULL},
+    {"query", (getter)get_query, NULL, "The text of the last statement as it was given, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -5,7 +5,7 @@
  *     NULL BOOL INT DOUBLE TEXT       None bool int float str
  *     DECIMAL                         decimal.Decimal, exact: 1.50 keeps its zero
  *     BYTES UUID OBJECTID             bytes uuid.UUID bson.ObjectId (the bson package is imported when the first one is met)
- *     DATE TIME TIMESTAMP INTERVAL    date time naive-UTC-datetime timedelta
+ *     DATE TIME TIMESTAMP INTERVAL    date time naive-UTC-datetime timedelta; with the connection's timezone set, "timestamp with time zone" aware datetime
  *     JSON                            Python objects, or JSON text with json_text
  *     BSON TUPLE                      dict, list, PyMongo's class for types that Python lacks (Regex, Timestamp ...); list
  *
@@ -34,6 +34,7 @@ typedef struct Source {
     ModuleState *state;
     const sqm_statement_t *statement;   /* NULL: a Document that has outlived it */
     PyObject *owner;                    /* the Document or Array whose bytes are read, for nested ones to share; NULL in a row */
+    PyObject *zone;                     /* of the connection, borrowed */
     int column, depth;
     bool json_text, lazy;
     bool plain;     /* no container was made: the row can be untracked */
@@ -146,6 +147,24 @@ static PyObject *timestamp_new(const Source *source, int64_t microseconds) {
     int year, month, day, seconds = (int)(rest / 1000000);
     civil_from_days(days, &year, &month, &day);
     return PyDateTime_FromDateAndTime(year, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60, (int)(rest % 1000000));
+}
+
+/* The value of a column of type timestamptz, where the connection has a time zone. */
+static PyObject *moment_new(const Source *source, int64_t microseconds) {
+    PyObject *naive = timestamp_new(source, microseconds);
+    if (!naive) return NULL;
+    PyObject *there = PyDateTimeAPI->DateTime_FromDateAndTime(
+        PyDateTime_GET_YEAR(naive), PyDateTime_GET_MONTH(naive), PyDateTime_GET_DAY(naive), PyDateTime_DATE_GET_HOUR(naive), PyDateTime_DATE_GET_MINUTE(naive),
+        PyDateTime_DATE_GET_SECOND(naive), PyDateTime_DATE_GET_MICROSECOND(naive), source->zone, PyDateTimeAPI->DateTimeType);
+    Py_DECREF(naive);
+    if (!there || source->zone == PyDateTime_TimeZone_UTC) return there;
+    PyObject *local = PyObject_CallMethod(source->zone, "fromutc", "O", there);
+    Py_DECREF(there);
+    return local;
+}
+
+static bool is_timestamptz(const Source *source) {
+    return source->statement && !source->depth && strcmp(sqm_column_type(source->statement, source->column), "timestamp with time zone") == 0;
 }
 
 static PyObject *time_new(const Source *source, int64_t microseconds) {
@@ -476,7 +495,7 @@ static inline PyObject *value_new(Source *source, const sqm_value_t *value) {
     case SQM_BYTES: return PyBytes_FromStringAndSize((const char *)value->u.bytes, value->len);
     case SQM_DATE: return date_new(source, value->u.i);
     case SQM_TIME: return time_new(source, value->u.i);
-    case SQM_TIMESTAMP: return timestamp_new(source, value->u.i);
+    case SQM_TIMESTAMP: return source->zone && is_timestamptz(source) ? moment_new(source, value->u.i) : timestamp_new(source, value->u.i);
     case SQM_INTERVAL: return interval_new(value->u.i);
     case SQM_UUID: return uuid_new(source, value->u.bytes);
     case SQM_OBJECTID: return objectid_new(source, value->u.bytes);
@@ -487,13 +506,13 @@ static inline PyObject *value_new(Source *source, const sqm_value_t *value) {
     return fail(source, SQM_ERROR_INTERNAL, "value of unknown type %d", value->type);
 }
 
-PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats) {
+PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats, PyObject *zone) {
     if (!PyDateTimeAPI) PyDateTime_IMPORT;      /* the pointer is one per file */
     if (!PyDateTimeAPI) return NULL;
     const sqm_value_t *values = sqm_row(statement);
     PyObject *row = PyTuple_New(column_count);
     if (!row) return NULL;
-    Source source = {.state = state, .statement = statement, .json_text = json_text, .plain = true};
+    Source source = {.state = state, .statement = statement, .json_text = json_text, .plain = true, .zone = zone};
     const char *format = formats ? PyBytes_AS_STRING(formats) : NULL;
     Py_ssize_t format_count = formats ? PyBytes_GET_SIZE(formats) : 0;
     for (int i = 0; i < column_count; i++) {

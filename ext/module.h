@@ -101,7 +101,7 @@ bool execution_bind(ModuleState *state, Execution *execution, PyObject *paramete
 enum { FORMAT_LAZY = 'l', FORMAT_NATIVE = 'n' };
 
 /* The current row as a tuple; NULL with an exception that names the column. `formats`: bytes, or NULL. */
-PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats);
+PyObject *row_new(ModuleState *state, const sqm_statement_t *statement, int column_count, bool json_text, PyObject *formats, PyObject *zone);
 
 /* ---- stored documents (document.c), read piece by piece ----------------------------------------------------------- */
 
@@ -136,6 +136,7 @@ typedef struct Connection {
     Execution *orphans;
     PyObject *define;           /* callable, or NULL: see sqm_set_define() */
     bool busy, autocommit, json_text;
+    PyObject *zone;             /* a tzinfo that "timestamp with time zone" columns come in; NULL: naive UTC */
 } Connection;
 
 /* Takes the connection for this thread; false with InterfaceError (closed, forked) or ProgrammingError (busy). */

@@ -77,6 +77,13 @@ def meson_step(name, build, options=(), environment=()):
     return Step(name, commands, report, junit, minutes=8)
 
 
+def server_step():
+    """The C tests that need a MongoDB, under the sanitizers (the step before has compiled them)."""
+    report = ROOT / "build-sanitize" / "meson-logs" / "testlog.junit.xml"
+    command = ["env", *SANITIZER_OPTIONS, str(BIN / "meson"), "test", "-C", "build-sanitize", "--no-rebuild", "--print-errorlogs", "test_server", "test_ddl"]
+    return Step("server", [[PYTHON, "tests/unit/with_server.py", *command]], report, junit, minutes=4)
+
+
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dextension=false", "-Doptimization=1"]
 SANITIZER_OPTIONS = ["ASAN_OPTIONS=detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1"]
 
@@ -96,6 +103,7 @@ def steps():
     return [
         meson_step("core", "build"),
         meson_step("sanitize", "build-sanitize", SANITIZE, SANITIZER_OPTIONS),
+        server_step(),
         Step("layers", [[PYTHON, "tests/check_layers.py"]], minutes=1, needs=["tests/check_layers.py"]),
         pytest_step("dbapi", "tests/dbapi", minutes=8),
         pytest_step("logic", "tests/logic", minutes=8),

@@ -7,6 +7,7 @@ from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
 from .base import EmbeddedModel, Model
 from .embedded import EmbeddedField, EmbeddedModelField
 from .json import DictField, JSONField, ListField
+from .expressions import ElemMatch
 from .manager import DjongoManager, DjongoQuerySet
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
 
@@ -17,6 +18,7 @@ __all__ = [
     "DictField",
     "DjongoManager",
     "DjongoQuerySet",
+    "ElemMatch",
     "EmbeddedField",
     "EmbeddedModel",
     "EmbeddedModelArrayField",

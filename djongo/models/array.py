@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from . import lookups
 from .document import StoredArray, check_depth, path_error, plain, reader, run_pre_save, to_plain_stored, to_stored
 from .embedded import ContainerField, EmbeddedField
 
@@ -25,6 +26,14 @@ class ArrayValue(list):
     def __init__(self, items=(), make=lambda item: item):
         self._make = make
         super().__init__(map(make, items))
+
+    @classmethod
+    def of(cls, items, make):
+        """Of items that are what they should be."""
+        self = cls()
+        list.extend(self, items)
+        self._make = make
+        return self
 
     def __setitem__(self, index, value):
         super().__setitem__(index, [self._make(one) for one in value] if isinstance(index, slice) else self._make(value))
@@ -158,6 +167,14 @@ class ArrayField(ContainerField):
             )  # fmt: skip
         return errors
 
+    # -- queries
+
+    def get_lookup(self, name):
+        return lookups.array_lookup(self, name)
+
+    def get_transform(self, name):
+        return lookups.array_transform(self, name)
+
     # -- values
 
     def make(self, value):
@@ -172,7 +189,7 @@ class ArrayField(ContainerField):
         return value
 
     def from_stored(self, value):
-        if not isinstance(value, (list, tuple)) and type(value) is not StoredArray:
+        if type(value) is not StoredArray and not isinstance(value, (list, tuple)):
             return value
         base = self.base_field
         if base is None:
@@ -180,8 +197,10 @@ class ArrayField(ContainerField):
         read = self.__dict__.get("_read")
         if read is None:
             read = self._read = reader(base) or _as_it_is
+        if read is _as_it_is:
+            return value.decode() if type(value) is StoredArray else list(value)
         items = [None if item is None else read(item) for item in value]
-        return ArrayValue(items, base.make) if isinstance(base, ContainerField) else items
+        return ArrayValue.of(items, base.make) if isinstance(base, ContainerField) else items
 
     def to_python(self, value):
         if value is None:

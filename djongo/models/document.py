@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.base import ModelState
+from django.db.models.query_utils import DeferredAttribute
 
 from djongo import _sqm
 
@@ -34,7 +35,7 @@ Mapping.register(StoredDocument)
 Sequence.register(StoredArray)
 _stored = StoredDocument, StoredArray
 _container_classes = {}
-_missing = object()
+_missing, _unknown = object(), object()
 
 
 # ---- errors that name the path ------------------------------------------------------------------------------------------
@@ -206,6 +207,7 @@ class Layout:
         self.columns = {field.column: field for field in self.fields}
         # The key of a model that has a table as well: stored only if it was set.
         self.optional = {field.column for field in self.fields if field.primary_key}
+        self.key = opts.pk if opts.pk.column is not None else None
         self._readers = {}
 
     def read(self, field, value):
@@ -217,12 +219,30 @@ class Layout:
         return value if read is None or value is None else read(value)
 
 
-class _LayoutAttribute:
-    def __get__(self, instance, cls):
-        layout = cls.__dict__.get("_layout_cache")
-        if layout is None:
-            layout = cls._layout_cache = Layout(cls)
-        return layout
+class InnerAttribute(DeferredAttribute):
+    """A field of a container: read from the stored document when first asked for, afterwards an entry of __dict__."""
+
+    def __init__(self, field):
+        super().__init__(field)
+        self.attname, self.column, self.read = field.attname, field.column, _unknown
+
+    def __get__(self, instance, cls=None):
+        if instance is None:
+            return self
+        data = instance.__dict__
+        document = data.get("_document")
+        value = _missing if document is None else document.get(self.column, _missing)
+        if value is _missing:
+            value = self.field.get_default()
+        elif value is not None:
+            read = self.read
+            if read is _unknown:
+                # Not before: a foreign key's target may not be there while the models are loaded.
+                read = self.read = reader(self.field)
+            if read is not None:
+                value = read(value)
+        data[self.attname] = value
+        return value
 
 
 class _StateAttribute:
@@ -239,7 +259,6 @@ class _StateAttribute:
 class ContainerValue(models.Model):
     """The base of container classes: a model instance that is also a mapping, compares by value and is part of another one's document."""
 
-    _layout = _LayoutAttribute()
     _document = None  # the stored document that fields are read from
     _extra = None  # keys that no field has, once they were read or set
 
@@ -250,12 +269,13 @@ class ContainerValue(models.Model):
 
     @classmethod
     def from_document(cls, document):
-        self = cls.__new__(cls)
-        self.__dict__["_document"] = document
-        key = cls._meta.pk
-        if key.column is not None:
+        self = object.__new__(cls)
+        data = self.__dict__
+        data["_document"] = document
+        key = cls._layout.key
+        if key is not None:
             # Django never defers a primary key.
-            self.__dict__[key.attname] = cls._layout.read(key, document.get(key.column))
+            data[key.attname] = cls._layout.read(key, document.get(key.column))
         return self
 
     @classmethod
@@ -277,7 +297,7 @@ class ContainerValue(models.Model):
         return self
 
     def refresh_from_db(self, using=None, fields=None, from_queryset=None):
-        """Django asks this for a field that wasn't loaded yet."""
+        """Django asks this for a field that wasn't loaded yet and has an attribute of its own kind (files, foreign keys, containers)."""
         if fields is None:
             raise TypeError("A value inside a document can't be reloaded by itself: reload the model that holds it.")
         layout, document = self._layout, self._document
@@ -485,7 +505,11 @@ def _make_class(model):
     made.__name__ = model.__name__
     if opts.abstract:
         made._key = None
-    # A field may be called like a method of mappings; then it is the field, and d["keys"] the way to it, too.
+    for field in made._meta.concrete_fields:
+        # Also where a field is called like a method of mappings: then the attribute is the field.
+        if field.descriptor_class is DeferredAttribute and not field.primary_key:
+            setattr(made, field.attname, InnerAttribute(field))
+    made._layout = Layout(made)
     return made
 
 

@@ -18,6 +18,7 @@ from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from . import lookups
 from .base import DjongoField
 from .document import (
     ContainerValue,
@@ -158,7 +159,7 @@ class EmbeddedField(ContainerField):
         """The container class of a field that has one only."""
         return self.containers[0]
 
-    @property
+    @cached_property
     def is_polymorphic(self):
         return isinstance(self.model_container, tuple) and len(self.model_container) > 1
 
@@ -208,6 +209,14 @@ class EmbeddedField(ContainerField):
                     )  # fmt: skip
         return errors
 
+    # -- queries
+
+    def get_lookup(self, name):
+        return lookups.embedded_lookup(self, name)
+
+    def get_transform(self, name):
+        return lookups.document_transform(self, name)
+
     # -- values
 
     def make(self, value):
@@ -223,7 +232,7 @@ class EmbeddedField(ContainerField):
         return value
 
     def from_stored(self, value):
-        if not isinstance(value, Mapping) or isinstance(value, ContainerValue):
+        if type(value) is not StoredDocument and (not isinstance(value, Mapping) or isinstance(value, ContainerValue)):
             return value
         if not self.is_polymorphic:
             return self.containers[0].from_document(value)

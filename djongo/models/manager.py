@@ -5,12 +5,22 @@ takes no part in the transaction of atomic(). `mongo_find`, `mongo_find_one` and
 model: documents with an `_id` at least; what a document lacks is deferred or, of a whole document, the field's default.
 """
 
-from django.db import connections, models, router
+from django.db import models
+from django.db.models.constants import LOOKUP_SEP
+
+from .expressions import ElemMatch
 
 
 class DjongoQuerySet(models.QuerySet):
     def __getattr__(self, name):
         return _pymongo_attribute(self, name)
+
+    # -- conditions
+
+    def _filter_or_exclude_inplace(self, negate, args, kwargs):
+        # Django would resolve a Q as a value against the model and not against the element of its array.
+        args = tuple(map(_wrap_elem_match, args))
+        super()._filter_or_exclude_inplace(negate, args, {name: _wrap_value(name, value) for name, value in kwargs.items()})
 
     # -- raw access
 
@@ -22,6 +32,20 @@ class DjongoQuerySet(models.QuerySet):
     def models_from_documents(self, documents):
         """Model instances of documents of the model's collection, as PyMongo or a change stream gives them."""
         return models_from_documents(self.model, documents, self.db)
+
+
+def _wrap_value(name, value):
+    return ElemMatch(value) if isinstance(value, models.Q) and name.rpartition(LOOKUP_SEP)[2] == "elem_match" else value
+
+
+def _wrap_elem_match(q):
+    if not isinstance(q, models.Q):
+        return q
+    copy = q.copy()
+    copy.children = [
+        _wrap_elem_match(child) if not isinstance(child, tuple) else (child[0], _wrap_value(*child)) for child in q.children
+    ]
+    return copy
 
 
 def _pymongo_attribute(queryset, name):

@@ -114,7 +114,7 @@ class Connection:
         self.kwargs = kwargs
         self.statements, self.answers, self.catalogue = [], [], {}
         self.autocommit, self.closed, self.in_transaction = False, False, False
-        self.has_transactions, self.written_tables = True, []
+        self.has_transactions, self.written_tables, self.timezone = True, [], None
 
     def cursor(self):
         return Cursor(self)

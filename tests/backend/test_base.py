@@ -22,7 +22,7 @@ CATALOGUE = {
         ],
         "primary_key": ["id"],
         "constraints": [
-            {"name": "b_a_fk", "kind": "foreign", "columns": ["a_id"], "references": ["a", "id"]},
+            {"name": "b_a_fk", "kind": "foreign", "columns": ["a_id"], "references": ["a", "id"], "on_delete": "NO ACTION"},
             {"name": "b_word", "kind": "unique", "columns": ["word"]},
             {"name": "b_check", "kind": "check", "columns": ["price"], "expression": "price > 0"},
         ],

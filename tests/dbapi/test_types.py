@@ -268,3 +268,28 @@ def test_moments_of_the_transaction_and_of_the_statement(connection):
         cursor.execute(query)
         assert cursor.fetchone()[1] >= statement + DELTA(milliseconds=10)
     connection.rollback()
+
+
+def test_moments_in_a_time_zone(connection):
+    import zoneinfo
+
+    paris = zoneinfo.ZoneInfo("Europe/Paris")
+    moment = DATETIME(2020, 7, 1, 10, 30, 0, 5000)
+    query = "SELECT %s::timestamptz, %s::timestamp, %s::date"
+    with connection.cursor() as cursor:
+        assert connection.timezone is None
+        for zone in (UTC, paris, datetime.timezone(DELTA(hours=-5)), None):
+            connection.timezone = zone
+            aware, naive, day = cursor.execute(query, (moment, moment, moment)).fetchone()
+            assert naive == moment and naive.tzinfo is None and day == moment.date()
+            assert aware.tzinfo is zone
+            assert aware == moment if zone is None else aware == moment.replace(tzinfo=UTC)
+        with pytest.raises(TypeError):
+            connection.timezone = "Europe/Paris"
+
+
+def test_cursor_knows_its_query(connection):
+    with connection.cursor() as cursor:
+        assert cursor.query is None
+        cursor.execute("SELECT %s /* here */", (1,))
+        assert cursor.query == "SELECT %s /* here */"

@@ -120,5 +120,6 @@ def djongo_databases(uri, name):
 
         djongo = connect()
         for table in djongo.connection.tables():
-            djongo.run(f'DROP TABLE "{table["name"]}" CASCADE')
+            quoted = table["name"].replace('"', '""')
+            djongo.run(f'DROP TABLE "{quoted}" CASCADE')
         yield djongo, lambda: connect(no_optimise=True)

@@ -12,6 +12,7 @@ import sys
 import warnings
 
 import generate_orm
+from django.core.management.color import no_style
 import runner
 from shrink import plain, shrink
 
@@ -81,6 +82,11 @@ class Session:
                 model.objects.using(alias).all()._raw_delete(alias)
             for model, values in rows:
                 model.objects.using(alias).bulk_create([model(**row) for row in values])
+            # PostgreSQL's counters don't notice keys that are given.
+            connection = self.connections[alias]
+            with connection.cursor() as cursor:
+                for sql in connection.ops.sequence_reset_sql(no_style(), [model for model, _ in rows]):
+                    cursor.execute(sql)
         self.loaded = key
 
     def rows(self, rng):

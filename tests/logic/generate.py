@@ -249,7 +249,8 @@ class Expressions:
             lambda: f"{self.scalar(scope, 'text', depth)} {rng.choice(['~', '!~', '~*'])} {rng.choice(EXPRESSIONS)}",
             lambda: f"{self.scalar(scope, 'json', depth)} {rng.choice(['@>', '<@', '=', '<>'])} {self.constant('json')}",
             lambda: f"{self.scalar(scope, 'json', depth)} {rng.choice(['?', '?|', '?&'])} ".replace("?| ", "?| ARRAY['a','b']").replace("?& ", "?& ARRAY['a','b']").replace("? ", "? 'a'"),
-            lambda: f"{self.scalar(scope, 'int', depth)} {rng.choice(COMPARISONS)} {rng.choice(['ANY', 'ALL'])} ({self.scalar(scope, 'ints', depth - 1)})",
+            # Not NULL on the left: PostgreSQL 15 takes NULL < ANY('{}') for NULL when it turns an outer join into an inner one.
+            lambda: f"COALESCE({self.scalar(scope, 'int', depth)}, 1) {rng.choice(COMPARISONS)} {rng.choice(['ANY', 'ALL'])} ({self.scalar(scope, 'ints', depth - 1)})",
             lambda: f"{self.scalar(scope, 'ints', depth)} {rng.choice(['@>', '<@', '&&', '=', '<'])} {self.scalar(scope, 'ints', 0)}",
             lambda: f"{left} IN ({self.constant(kind)})",
         ])() + ")")

@@ -3,9 +3,12 @@
 block() is one SELECT or a set operation with columns of given kinds, which may name columns of outer queries: derived tables, CTEs, LATERAL items and the
 subqueries of conditions are made of it. query() is what is compared: its rows in any order, or, with ORDER BY over everything, in that one.
 """
+import re
+
 from generate import COLUMNS, KINDS, Expressions, Relation, table_relation
 from shrink import mark
 
+COLUMN = re.compile(r"\w+\.[a-z]\w*")
 SORTABLE = ("int", "num", "float", "text", "bool", "date", "ts")
 
 
@@ -130,7 +133,7 @@ class Queries(Expressions):
         keys, targets = [], []
         for kind in kinds:
             column = self.column(scope, kind)
-            if self.chance(0.5) and "." in column and "'" not in column:
+            if self.chance(0.5) and COLUMN.fullmatch(column):
                 keys.append(column)
                 targets.append(column)
             else:
@@ -155,7 +158,7 @@ class Queries(Expressions):
         distinct = rng.choice(["", "", "", "DISTINCT "])
         extreme = [lambda: f"{rng.choice(['MIN', 'MAX'])}({distinct}{argument()}){filtered}"] if kind not in ("bool", "json", "ints") else []
         forms = {
-            "int": [lambda: f"COUNT(*){filtered}", lambda: f"COUNT({distinct}{argument(rng.choice(['int', 'text', 'date', 'num', 'bool']))}){filtered}", lambda: f"(SUM({distinct}{argument()}){filtered})::integer",
+            "int": [lambda: f"(COUNT(*){filtered})::integer", lambda: f"(COUNT({distinct}{argument(rng.choice(['int', 'text', 'date', 'num', 'bool']))}){filtered})::integer", lambda: f"(SUM({distinct}{argument()}){filtered})::integer",
                     lambda: f"CARDINALITY(ARRAY_AGG({argument()}){filtered})", lambda: f"BIT_AND({argument()}){filtered}"],
             "num": [lambda: f"SUM({distinct}{argument()}){filtered}", lambda: f"ROUND(AVG({distinct}{argument(rng.choice(['int', 'num']))}){filtered}, 6)"],
             "float": [lambda: f"SUM({distinct}{argument()}){filtered}", lambda: f"AVG({argument()}){filtered}"],
@@ -256,7 +259,7 @@ class Queries(Expressions):
         clause, scope = self.source(depth=1)
         keys = self.all_keys(scope)
         on = self.column(scope, rng.choice(["int", "text", "date", "bool"]))
-        if not keys or "." not in on or "'" in on:
+        if not keys or not COLUMN.fullmatch(on):
             return self.plain_query()
         order = f"{on} {rng.choice(['ASC', 'DESC'])} {rng.choice(['NULLS FIRST', 'NULLS LAST'])}, {self.column(scope, 'num') + ' NULLS FIRST, ' if False else ''}{keys}"
         return f"SELECT DISTINCT ON ({on}) {self.targets(scope, self.kinds(KINDS))} FROM {clause}{self.where(scope, 2)} ORDER BY {order}{self.opt(0.3, lambda: f' LIMIT {rng.randint(1, 5)}')}", True
@@ -283,14 +286,16 @@ class Queries(Expressions):
         if rng.random() < 0.15:
             aggregates.append(f"{rng.choice(['PERCENTILE_CONT', 'PERCENTILE_DISC'])}({rng.choice(['0.5', '0.25', '1', '0'])}) WITHIN GROUP (ORDER BY {self.column(scope, 'int')})")
         if rng.random() < 0.2:
+            aggregates.append("COUNT(*)")
+        if rng.random() < 0.2:
             aggregates.append(mark("int", f"(COUNT(*) + {self.aggregate(scope, 'int')})"))
-        if rng.random() < 0.1 and self.rng.random() < 0.5:
-            aggregates.append(f"ROW_NUMBER() OVER (ORDER BY COUNT(*) DESC, {', '.join(keys) or 'COUNT(*)'})") if len(keys) == 0 else None
         order = ""
         relation = scope[0]
         if relation.table and rng.random() < 0.1:       # by the key of a table: its other columns are functionally dependent
             keys = [f"{relation.alias}.id"]
             aggregates.append(f"{relation.alias}.{rng.choice([name for names in relation.columns.values() for name in names])}")
+        if rng.random() < 0.1:
+            aggregates.append(f"{rng.choice(['RANK()', 'SUM(COUNT(*))', 'MAX(COUNT(*))'])} OVER (ORDER BY COUNT(*) DESC{', ' + keys[0] + ' NULLS FIRST' if keys else ''})")
         targets = ", ".join(keys) + "".join(mark("opt", ", " + aggregate) if keys else aggregate if n == 0 else mark("opt", ", " + aggregate) for n, aggregate in enumerate(aggregates))
         by = [str(n + 1) for n in range(len(keys))] if rng.random() < 0.2 else keys
         group = f" GROUP BY {', '.join(by)}" if keys else ""
@@ -303,7 +308,7 @@ class Queries(Expressions):
     def grouping_sets(self):
         rng = self.rng
         clause, scope = self.source(depth=1)
-        keys = list(dict.fromkeys(key for key in (self.column(scope, rng.choice(["int", "text", "bool", "date"])) for _ in range(rng.choice([1, 2, 2, 3]))) if "." in key and "'" not in key))
+        keys = list(dict.fromkeys(key for key in (self.column(scope, rng.choice(["int", "text", "bool", "date"])) for _ in range(rng.choice([1, 2, 2, 3]))) if COLUMN.fullmatch(key)))
         if not keys:
             return self.plain_query()
         sets = rng.choice([f"ROLLUP ({', '.join(keys)})", f"CUBE ({', '.join(keys)})", f"GROUPING SETS (({', '.join(keys)}), ({keys[0]}), ())", f"GROUPING SETS (({keys[-1]}), ())"])

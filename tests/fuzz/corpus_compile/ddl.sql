@@ -1,0 +1,1 @@
+CREATE TABLE z (id bigint PRIMARY KEY, a_id integer REFERENCES a (id), n integer DEFAULT 3 CHECK (n > 0), UNIQUE (a_id, n))

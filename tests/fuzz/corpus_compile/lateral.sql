@@ -1,0 +1,1 @@
+SELECT a.id, t.s FROM a LEFT JOIN LATERAL (SELECT s FROM b WHERE b.a_id = a.id ORDER BY id LIMIT 1) t ON TRUE

@@ -1,0 +1,1 @@
+SELECT id FROM a WHERE i = %s AND s LIKE %s AND d > %(d)s

@@ -1,0 +1,1 @@
+SELECT MAX((- 1e2::float)) FILTER (WHERE (NOT (t2.d >= DATE '2020-01-01'))), (COUNT(*) + MIN(ASCII(t2.s))) FROM b t1 LEFT JOIN b t2 ON t2.a_id = t1.i WHERE ('É' ~ '^a') HAVING MIN(t2.s) <> 'a'

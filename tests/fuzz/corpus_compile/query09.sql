@@ -1,0 +1,1 @@
+SELECT (JSONB_STRIP_NULLS('{"a": [1]}'::jsonb) ->> 'a'), t1.d FROM c t1 JOIN LATERAL (SELECT CARDINALITY(ARRAY_AGG((t4.d - DATE '2000-02-29'))) FROM a t3 JOIN b t4 ON t4.a_id = t3.j WHERE (t1.a_id > 4)) t2(c1) ON (COALESCE('{}'::jsonb, '{"a": 1}'::jsonb) <@ '{"a": 1}'::jsonb) ORDER BY COALESCE(ABS(0.5::float), NULL) DESC NULLS FIRST, 2 DESC NULLS FIRST, 1 ASC NULLS FIRST

@@ -1,0 +1,1 @@
+SELECT t1.b_id, 7.00, DATE_TRUNC('month', TIMESTAMP '1969-12-31 23:59:59.5'), t1.id FROM l t1

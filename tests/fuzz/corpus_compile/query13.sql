@@ -1,0 +1,1 @@
+SELECT ((t1.js ? 'a')), NULLIF(t1.d, (DATE '2024-12-30' + 14)), t1.id FROM a t1

@@ -1,0 +1,1 @@
+SELECT (- CASE WHEN (t1.m <= 1) THEN -0.25::numeric END), (1e2::float)::integer, ABS(t2.x) FROM a t1 FULL JOIN a t2 ON t2.j = t1.i WHERE (t2.s ~ '.') ORDER BY t1.id DESC NULLS FIRST, t2.id DESC NULLS FIRST LIMIT 2 OFFSET 0

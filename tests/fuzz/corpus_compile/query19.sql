@@ -1,0 +1,1 @@
+SELECT t1.f, t1.s, t1.id, t2.id FROM c t1 JOIN a t2 ON t2.parent = t1.i AND (ROUND(7.00, 1) NOT IN (t1.m, t2.m)) WHERE (DATE '1969-12-31' < DATE '2020-01-01')

@@ -1,0 +1,1 @@
+SELECT SUM(NULLIF(0::float, 0::float)), MAX(t1.d), VARIANCE(t1.id)::float FROM c t1

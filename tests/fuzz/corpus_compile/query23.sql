@@ -1,0 +1,1 @@
+SELECT t7.m, CASE FLOOR(t7.m)::integer WHEN 3 THEN t7.f WHEN 3 THEN t7.f ELSE ((t7.js -> 'a') IS NULL) END, t6.id, t7.id FROM a t6 CROSS JOIN a t7

@@ -1,0 +1,1 @@
+SELECT MIN(DISTINCT 2) FROM (VALUES (4, DATE '1969-12-31'), (2, DATE '1969-12-31')) t1(c1, c2) WHERE ((('É' ~* '^$') AND (FALSE)) AND (('É', t1.c1) < ('%', t1.c1))) HAVING COUNT(*) FILTER (WHERE (1.25::float NOT IN (-3::float, 1.25::float, 0::float))) < 3 OR BOOL_OR(TRUE)

@@ -1,0 +1,1 @@
+SELECT DISTINCT ON (t2.s) (t3.j / NULLIF(POSITION(t2.s IN 'é'), 0)), t1.id, CEIL((- t3.x))::integer FROM c t1 JOIN c t2 ON t2.b_id = t1.a_id LEFT JOIN a t3 ON t3.id = t2.id LEFT JOIN l t4 ON t4.b_id = t3.parent WHERE ((t3.js <@ '{"a": 1}'::jsonb)) IS TRUE ORDER BY t2.s ASC NULLS LAST, t1.id NULLS FIRST, t2.id NULLS FIRST, t3.id NULLS FIRST, t4.id NULLS FIRST LIMIT 5

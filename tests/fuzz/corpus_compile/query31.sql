@@ -1,0 +1,1 @@
+SELECT t2.c1, SUM(DISTINCT t2.c2) FROM (VALUES (1, DATE '2024-12-30'), (-1, DATE '2020-01-31'), (2, DATE '2020-01-01')) t1(c1, c2) JOIN (VALUES (6, 0::numeric), (6, 3.33)) t2(c1, c2) ON t2.c1 = t1.c1 WHERE (t2.c1 >= ALL (ARRAY_APPEND('{}'::integer[], t2.c1))) GROUP BY GROUPING SETS ((t2.c1), (t2.c1), ())

@@ -1,0 +1,1 @@
+SELECT ABS(t5.m), t5.id FROM a t5 WHERE ((DATE '2000-02-29', t5.s) NOT IN (SELECT DATE_TRUNC('year', TIMESTAMP '2024-12-30 06:07:08')::date, LPAD(t7.s, 3, 'xy') FROM a t6 RIGHT JOIN a t7 ON t7.i = t6.u WHERE ((t6.i, t7.s) <= (t7.i, 'a'))))

@@ -1,0 +1,1 @@
+SELECT ARRAY_AGG(LENGTH('[]'::jsonb ->> 'a') ORDER BY t1.id NULLS FIRST), ARRAY_AGG((t1.a_id % 2) ORDER BY t1.id NULLS FIRST), COUNT(*), (COUNT(*) + (SUM(t1.i))::integer) FROM c t1 WHERE (((t1.d - 1), t1.d) = (LEAST(t1.d, t1.d), t1.d))

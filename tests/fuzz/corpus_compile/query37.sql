@@ -1,0 +1,1 @@
+(SELECT 3.33, t1.m FROM a t1) INTERSECT ALL (SELECT t3.m, 0 FROM b t2 RIGHT JOIN b t3 ON t3.a_id = t2.i LEFT JOIN b t4 ON t4.id = t2.a_id LEFT JOIN b t5 ON t5.a_id = t3.i WHERE (BIT_LENGTH('B') IS NOT DISTINCT FROM t3.id))

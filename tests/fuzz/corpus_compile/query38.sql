@@ -1,0 +1,1 @@
+SELECT GREATEST(POWER(0::float, 2), (1 * 4)::float / 4), ('x y' || TO_CHAR(TIMESTAMP '2024-12-30 06:07:08', 'FMMonth')) FROM l t1 WHERE ((((t1.id IS NULL) AND ('' LIKE '_')) AND ('[1, "a", null]'::jsonb ?& ARRAY['a','b']) AND (t1.a_id < ANY ('{}'::integer[]))) OR (3.33 = 1.5)) ORDER BY t1.id DESC NULLS FIRST LIMIT 5

@@ -1,0 +1,1 @@
+SELECT v, g FROM a WHERE v > 3 AND g < 9

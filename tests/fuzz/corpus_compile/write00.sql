@@ -1,0 +1,1 @@
+UPDATE a SET j = (-1) % 1000, x = ROUND(a.x), i = (1) % 1000 WHERE ((POWER(a.x, 2) IN (0::float)) AND (MOD(a.u, 3) > ANY (a.r)) AND (NOT (a.i IS DISTINCT FROM a.u)))

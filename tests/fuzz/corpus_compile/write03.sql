@@ -1,0 +1,1 @@
+DELETE FROM b USING b o WHERE o.id = b.i AND o.id < 6 AND (o.s NOT LIKE 'a_')

@@ -1,0 +1,1 @@
+UPDATE l SET a_id = (LENGTH(o.s)) % 1000 FROM c o WHERE o.id = l.b_id RETURNING l.*

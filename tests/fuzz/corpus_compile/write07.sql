@@ -1,0 +1,1 @@
+INSERT INTO b (id, a_id, i, s, f, m, d, x, js) VALUES (699469301, (7) % 1000, (ASCII('%')) % 1000, LEFT('abc', 10), TRUE, (GREATEST(1::numeric, 2.50)) % 1000, DATE_TRUNC('month', DATE '1969-12-31')::date, ABS(0::float), (SELECT '{"a": null}'::jsonb FROM c t1 WHERE (t1.ts NOT BETWEEN TIMESTAMP '1969-12-31 23:59:59.5' AND TIMESTAMP '1969-12-31 23:59:59.5') ORDER BY t1.id LIMIT 1))

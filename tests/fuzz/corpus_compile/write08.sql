@@ -1,0 +1,1 @@
+UPDATE b SET d = NULLIF(DATE_TRUNC('month', b.d)::date, (TIMESTAMP '2000-02-29 00:00:00')::date), js = '[1, "a", null]'::jsonb WHERE ((CASE WHEN (b.id > ANY ('{5,5}'::integer[])) THEN b.js END -> 'a') ? 'a')

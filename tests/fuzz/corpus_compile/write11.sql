@@ -1,0 +1,1 @@
+UPDATE l SET b_id = NULL, a_id = (CARDINALITY('{NULL}'::integer[])) % 1000 WHERE ('12' ILIKE 'a_') RETURNING l.id, 6

@@ -1,0 +1,1 @@
+UPDATE b SET js = ('[1, "a", [2]]'::jsonb -> (0 / NULLIF(b.i, 0))), f = TRUE, i = (3) % 1000 WHERE (((b.a_id + 1), (b.s)::varchar(2)) NOT IN (SELECT t2.id, t1.s FROM a t1 CROSS JOIN a t2 WHERE (NOT (t1.f))))

@@ -1,0 +1,1 @@
+UPDATE a SET s = LEFT('ab', 10), parent = (o.j) % 1000, i = (o.i) % 1000 FROM a o WHERE o.id = a.j

@@ -1,0 +1,1 @@
+UPDATE a SET r = '{}'::integer[] WHERE (JSONB_BUILD_ARRAY(ARRAY_POSITION(a.r, 3), a.s) ? 'a')

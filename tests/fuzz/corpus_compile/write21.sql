@@ -1,0 +1,1 @@
+UPDATE b SET f = CASE WHEN EXISTS (SELECT t1.parent FROM a t1) THEN (SELECT CASE WHEN (b.f) THEN b.f ELSE t2.f END FROM a t2 WHERE t2.id = b.id) ELSE ((b.id BETWEEN 8 AND b.i)) END, a_id = (-2) % 1000, i = (b.id) % 1000 WHERE (b.m IS NOT NULL)

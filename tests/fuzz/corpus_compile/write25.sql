@@ -1,0 +1,1 @@
+UPDATE a SET f = a.f WHERE ((a.j IN (SELECT CARDINALITY(a.r) FROM a t1)) OR (a.s IN (SELECT '12' FROM b t2 LEFT JOIN LATERAL (SELECT CASE WHEN (t5.r @> a.r) THEN a.j END FROM l t4 FULL JOIN a t5 ON t5.u = t4.id) t3(c1) ON (t2.s ~ '^$') WHERE (t2.s = 'abc')))) RETURNING a.id, NULLIF(a.f, FALSE)

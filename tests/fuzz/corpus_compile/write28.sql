@@ -1,0 +1,1 @@
+UPDATE c SET s = LEFT('', 10), i = (6) % 1000 WHERE (2 < 0) RETURNING c.id, LENGTH('%')

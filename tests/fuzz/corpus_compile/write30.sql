@@ -1,0 +1,1 @@
+INSERT INTO a (id, i, j, parent, s, f, m, x, ts, js) SELECT s.id + 144553000, (ASCII('x y')) % 1000, (0) % 1000, (s.id) % 1000, LEFT(s.s, 10), TRUE, (-0.25) % 1000, POWER(0.5::float, 2), s.ts, '{"a": "1", "b": [1, 2]}'::jsonb FROM c s WHERE s.id < 10 AND ((s.d, s.b_id) >= (s.d, (s.a_id / 3)))

@@ -1,0 +1,1 @@
+UPDATE l SET b_id = (1) % 1000, a_id = (-1) % 1000 WHERE (JSONB_BUILD_OBJECT('a', ABS(l.id), 'b', '日本') @> 'true'::jsonb) RETURNING l.id, (EXTRACT(ISODOW FROM DATE '2020-01-31')::integer % 3)

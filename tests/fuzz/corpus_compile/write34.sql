@@ -1,0 +1,1 @@
+DELETE FROM b WHERE (NOT EXISTS (SELECT ((b.s NOT IN (t1.s, b.s)))::integer FROM b t1 WHERE (b.i IN (5))) AND ((-1 > ALL ('{5,5}'::integer[])) AND (b.d IN (DATE '2020-01-01')) AND (b.a_id = ANY ('{1}'::integer[])))) AND b.id > 5

@@ -1,0 +1,2 @@
+UPDATE b SET f = (((4, b.d) < (b.id, DATE '2020-01-31'))), x = (b.x - b.x), s = LEFT('a
+', 10) WHERE ((b.js @> '1'::jsonb) AND (COALESCE(TIMESTAMP '2000-02-29 00:00:00', TIMESTAMP '2020-01-01 12:30:00.125') IN (TIMESTAMP '2020-01-01 12:30:00.125')) AND (b.f)) RETURNING b.*

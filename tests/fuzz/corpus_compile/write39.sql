@@ -1,0 +1,1 @@
+INSERT INTO a (id, j, parent, u, s, d, ts) VALUES (244245025, (EXTRACT(QUARTER FROM DATE '1969-12-31')::integer) % 1000, (SIGN(8)::integer) % 1000, 4385, LEFT('', 10), DATE '1969-12-31', TIMESTAMP '2020-01-01 12:30:00.125')
