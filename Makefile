@@ -7,7 +7,7 @@ SEED ?= 1
 DJANGO ?= 5
 PYTHON6 ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-server test-layers test-dbapi test-logic test-embedded test-backend test-plans test-docs test-django test-django6 test-django-all fuzz-logic fuzz-parse coverage bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-server test-layers test-dbapi test-logic test-embedded test-backend test-orm test-plans test-docs test-django test-django6 test-django-all fuzz-logic fuzz-parse coverage bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 
 test-backend: build  ## the Django backend's own tests
 	@$(PY) tools/run_tests.py backend
+
+test-orm: build  ## Django's ORM: known traps, and what hurt users of earlier djongos
+	@$(PY) tools/run_tests.py orm
 
 test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
 	@$(PY) tools/run_tests.py plans

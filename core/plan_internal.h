@@ -47,4 +47,7 @@ Plan *plan_semi_joins(Planner *p, const Query *q, Plan *plan);
 /* The same plan with joins instead of KEYS; `plan` itself when there are none. What lies below the KEYS is shared. */
 Plan *plan_without_keys(Planner *p, const Query *q, Plan *plan);
 
+/* What became a part of a command is run by nobody: marks the EXISTS in it. */
+void plan_mark_pushed(Expr *e);
+
 #endif

@@ -160,11 +160,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def prepare_database(self):
         """`migrate` begins with this: the collections' validators follow ENFORCE_SCHEMA."""
-        from django.apps import apps
-
         self.ensure_connection()
         with self.schema_editor() as editor:
-            for model in apps.get_models(include_auto_created=True):
+            for model in implicit.stored_models():
                 editor.set_enforced(model, self.enforce_schema)
 
     @async_unsafe

@@ -23,7 +23,7 @@ def define(connection, kind, table, column):
         return None
     found = models_of(table)
     if column is not None:
-        found = [model for model in found if any(field.column == column for field in model._meta.local_concrete_fields)]
+        found = [model for model in found if column in [*(field.column for field in model._meta.local_concrete_fields), *array_columns(model, connection)]]
     if connection.enforce_schema and kind != "undescribed":
         if found:
             name = f'column "{column}" of table "{table}"' if column else f'table "{table}"'
@@ -32,17 +32,46 @@ def define(connection, kind, table, column):
     if kind == "table":
         found = [model for model in found if model._meta.managed]
         return create_sql(connection, found[0]) if found else None
+    if kind == "collection" and found:
+        refuse_unconverted(connection, found[0])
     return [adopt_sql(connection, found, table)] if found else None
+
+
+def refuse_unconverted(connection, model):
+    """django-mongodb-backend keeps durations, UUIDs and times in another form, which would be misread."""
+    from .management.commands.djongo_convert import converter
+    from .pymongo import database
+
+    if not any(converter(field) for field in model._meta.local_concrete_fields):
+        return
+    db = database(connection.alias)
+    written = db["django_migrations"].find_one({}, {"id": 1})
+    declared = db["__schema__"].find_one({"name": "django_migrations"}) or {"legacy": True}
+    by_djongo = written is None or "id" in written or not declared.get("legacy")
+    if not by_djongo and db[model._meta.db_table].find_one({}, {"_id": 1}):
+        raise MigrationError(
+            f'collection "{model._meta.db_table}" looks like django-mongodb-backend\'s, which keeps durations, UUIDs and times in another form:'
+            " run `manage.py djongo_convert` (docs/from-django-mongodb-backend.md)"
+        )
+
+
+def stored_models():
+    """The installed models that have a collection."""
+    from .arrays import array_tables
+
+    found = [*apps.get_models(include_auto_created=True, include_swapped=True), MigrationRecorder.Migration]
+    return [model for model in found if not (model._meta.proxy or model._meta.swapped or model._meta.db_table in array_tables)]
 
 
 def models_of(table):
     """The installed models that lie in this table; those that migrations manage come first."""
-    found = [
-        model
-        for model in [*apps.get_models(include_auto_created=True, include_swapped=True), MigrationRecorder.Migration]
-        if model._meta.db_table == table and not model._meta.proxy and not model._meta.swapped
-    ]
-    return sorted(found, key=lambda model: not model._meta.managed)
+    return sorted((model for model in stored_models() if model._meta.db_table == table), key=lambda model: not model._meta.managed)
+
+
+def array_columns(model, connection):
+    """{column: type} of the relations that the model keeps in arrays."""
+    tables = [field.remote_field.through._meta.array_table for field in model._meta.local_many_to_many if hasattr(field, "keys_column")]
+    return {table.column: table.array_type(connection) for table in tables}
 
 
 def create_sql(connection, model):
@@ -52,6 +81,11 @@ def create_sql(connection, model):
     sql, params = editor.table_sql(model)
     statements = [connection.ops.compose_sql(sql, params) if params else sql]
     statements[0] += " WITH (IMPLICIT)"
+    for column, db_type in array_columns(model, connection).items():
+        names = connection.ops.quote_name(model._meta.db_table), connection.ops.quote_name(column)
+        statements.append("ALTER TABLE %s ADD COLUMN %s %s NULL" % (*names, db_type))
+        index = editor._create_index_name(model._meta.db_table, [column])
+        statements.append("CREATE INDEX %s ON %s (%s)" % (connection.ops.quote_name(index), *names))
     statements += [str(statement) for statement in editor._model_indexes_sql(model) if statement is not None]
     return statements
 
@@ -74,6 +108,8 @@ def adopt_sql(connection, models, table):
                 definition.append("PRIMARY KEY")
                 definition.append(field.db_type_suffix(connection) or "")
             columns[field.column] = " ".join(filter(None, definition))
+        for column, db_type in array_columns(model, connection).items():
+            columns.setdefault(column, f"{quote(column)} {db_type}")
     elements = list(columns.values())
     pk = models[0]._meta.pk
     if key is None and getattr(pk, "columns", None):

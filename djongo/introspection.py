@@ -9,11 +9,14 @@ from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo as BaseTableInfo
 from django.db.models import Index
 
+from .arrays import array_tables
+
 FieldInfo = namedtuple("FieldInfo", [*BaseFieldInfo._fields, "is_autofield", "comment"])
 TableInfo = namedtuple("TableInfo", [*BaseTableInfo._fields, "comment"])
 
 
 class DatabaseIntrospection(BaseDatabaseIntrospection):
+    sample_size = 1000
     data_types_reverse = {
         "array": "JSONField",
         "bigint": "BigIntegerField",
@@ -60,10 +63,12 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         ]
 
     def get_table_description(self, cursor, table_name):
+        columns = self._table(cursor, table_name)["columns"]
+        found = self._found_types(cursor, table_name, [column["name"] for column in columns if column["type"] == "unknown"])
         return [
             FieldInfo(
                 name=column["name"],
-                type_code=column["type"].split("(")[0].strip(),
+                type_code=found.get(column["name"], column["type"]).split("(")[0].strip(),
                 display_size=column.get("max_length"),
                 internal_size=column.get("max_length"),
                 precision=column.get("precision"),
@@ -74,10 +79,21 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
                 is_autofield=bool(column.get("auto")),
                 comment=column.get("comment"),
             )
-            for column in self._table(cursor, table_name)["columns"]
+            for column in columns
         ]
 
+    def _found_types(self, cursor, table_name, names):
+        """{name: type} of undeclared columns whose values in a sample of rows are all of one type."""
+        if not names:
+            return {}
+        quote = self.connection.ops.quote_name
+        cursor.execute(f"SELECT {', '.join(f'pg_typeof({quote(name)})' for name in names)} FROM {quote(table_name)} LIMIT {self.sample_size}")
+        kinds = [set(column) - {"unknown", None} for column in zip(*cursor.fetchall())]
+        return {name: kind.pop() for name, kind in zip(names, kinds) if len(kind) == 1}
+
     def get_sequences(self, cursor, table_name, table_fields=()):
+        if table_name in array_tables:
+            return []
         return [
             {"table": table_name, "column": column["name"]}
             for column in self._table(cursor, table_name)["columns"]

@@ -6,6 +6,9 @@ from django.db import IntegrityError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.expressions import Col, F, OrderBy
 from django.db.models.indexes import IndexExpression
+from django.db.utils import NotSupportedError
+
+from .arrays import array_tables
 
 from . import implicit
 from .exceptions import MigrationError
@@ -75,15 +78,6 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._describe(model)
         super().remove_field(model, field)
 
-    def alter_field(self, model, old_field, new_field, strict=False):
-        self._describe(model)
-        super().alter_field(model, old_field, new_field, strict)
-
-    def alter_db_table(self, model, old_db_table, new_db_table):
-        if old_db_table != new_db_table:
-            self._describe(model, old_db_table)
-        super().alter_db_table(model, old_db_table, new_db_table)
-
     def alter_unique_together(self, model, old_unique_together, new_unique_together):
         self._describe(model)
         super().alter_unique_together(model, old_unique_together, new_unique_together)
@@ -105,6 +99,47 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if not sql or not params:
             return sql, params
         return self.connection.ops.compose_sql(sql, params), []
+
+    # -- relations kept in arrays: what would be a table is a column of the model that has the field
+
+    def create_model(self, model):
+        table = array_tables.get(model._meta.db_table)
+        if table is None:
+            return super().create_model(model)
+        owner = self.quote_name(table.owner._meta.db_table)
+        self._describe(table.owner)
+        self.execute(f"ALTER TABLE {owner} ADD COLUMN {self.quote_name(table.column)} {table.array_type(self.connection)} NULL", None)
+        name = self.quote_name(self._create_index_name(table.owner._meta.db_table, [table.column]))
+        self.execute(f"CREATE INDEX {name} ON {owner} ({self.quote_name(table.column)})", None)
+
+    def delete_model(self, model):
+        table = array_tables.get(model._meta.db_table)
+        if table is None:
+            return super().delete_model(model)
+        owner = self.quote_name(table.owner._meta.db_table)
+        self.execute(f"ALTER TABLE {owner} DROP COLUMN {self.quote_name(table.column)} CASCADE", None)
+
+    def alter_db_table(self, model, old_db_table, new_db_table):
+        if old_db_table not in array_tables:
+            if old_db_table != new_db_table:
+                self._describe(model, old_db_table)
+            super().alter_db_table(model, old_db_table, new_db_table)
+
+    def alter_field(self, model, old_field, new_field, strict=False):
+        if model._meta.db_table not in array_tables:
+            self._describe(model)
+            super().alter_field(model, old_field, new_field, strict)
+
+    def _alter_many_to_many(self, model, old_field, new_field, strict):
+        tables = [array_tables.get(field.remote_field.through._meta.db_table) for field in (old_field, new_field)]
+        if not any(tables):
+            return super()._alter_many_to_many(model, old_field, new_field, strict)
+        if not all(tables):
+            raise NotSupportedError(f"{model._meta.label}.{new_field.name}: a relation is moved between a table and an array by a new field and a data migration.")
+        old, new = old_field.keys_column, new_field.keys_column
+        if old != new:
+            table = self.quote_name(model._meta.db_table)
+            self.execute(f"ALTER TABLE {table} RENAME COLUMN {self.quote_name(old)} TO {self.quote_name(new)}", None)
 
     def alter_db_table_comment(self, model, old_db_table_comment, new_db_table_comment):
         names = {"table": self.quote_name(model._meta.db_table), "comment": self.quote_value(new_db_table_comment or "")}

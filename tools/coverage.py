@@ -61,7 +61,7 @@ def steps(uri):
         "meson": ([BIN / "meson", "test", "-C", BUILD, "--no-rebuild", "--print-errorlogs"], {"DJONGO_TEST_URI": uri}),
         "fuzz-sql": ([sys.executable, "tests/logic/fuzz.py", "-n", "1500", "-s", "coverage", "--uri", uri], {}),
     }
-    for name in ("dbapi", "logic", "embedded", "backend", "plans", "docs"):
+    for name in ("dbapi", "logic", "embedded", "backend", "orm", "models", "plans", "docs"):
         if (ROOT / "tests" / name).exists():
             found[name] = pytest(name)
     return found

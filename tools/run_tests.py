@@ -109,6 +109,7 @@ def steps():
         pytest_step("logic", "tests/logic", minutes=8),
         pytest_step("embedded", "tests/embedded"),
         pytest_step("backend", "tests/backend", minutes=8),
+        pytest_step("orm", "tests/orm", minutes=4),
         pytest_step("plans", "tests/plans", minutes=3),
         pytest_step("models", "tests/models", minutes=5),
         pytest_step("docs", "tests/docs", minutes=2),

@@ -7,14 +7,22 @@ from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
 from .base import EmbeddedModel, Model
 from .embedded import EmbeddedField, EmbeddedModelField
 from .json import DictField, JSONField, ListField
-from .expressions import ElemMatch
+from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
 from .manager import DjongoManager, DjongoQuerySet
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
+from .reference import ArrayReferenceField
 
 __all__ = [
     *_django_all,
+    "AddToSet",
+    "Increment",
+    "Pull",
+    "Push",
+    "PushFront",
+    "Set",
     "ArrayField",
     "ArrayModelField",
+    "ArrayReferenceField",
     "DictField",
     "DjongoManager",
     "DjongoQuerySet",

@@ -20,6 +20,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.backends.utils import format_number
 from django.db.models.base import ModelState
 from django.db.models.query_utils import DeferredAttribute
 
@@ -567,8 +568,11 @@ def to_stored(field, item, connection, depth):
         raise ValidationError("An expression can't be stored inside a document.", code="invalid")
     try:
         stored = field.get_db_prep_save(field.to_python(item), connection)
+        if isinstance(stored, decimal.Decimal) and isinstance(field, models.DecimalField) and field.decimal_places is not None:
+            stored = decimal.Decimal(format_number(stored, field.max_digits, field.decimal_places))
     except (TypeError, ValueError, OverflowError, decimal.InvalidOperation) as error:
-        raise ValidationError(str(error) or type(error).__name__, code="invalid") from error
+        text = "The number has more digits than the field." if isinstance(error, decimal.InvalidOperation) else str(error) or type(error).__name__
+        raise ValidationError(text, code="invalid") from error
     if isinstance(stored, str) and field.max_length is not None and len(stored) > field.max_length:
         raise ValidationError(f"The text has {len(stored)} characters, {field.max_length} are allowed.", code="max_length")
     return stored

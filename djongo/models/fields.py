@@ -4,3 +4,4 @@ from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField  # noqa:
 from .embedded import EmbeddedField, EmbeddedModelField  # noqa: F401
 from .json import DictField, JSONField, ListField  # noqa: F401
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField  # noqa: F401
+from .reference import ArrayReferenceField  # noqa: F401

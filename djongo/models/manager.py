@@ -5,10 +5,11 @@ takes no part in the transaction of atomic(). `mongo_find`, `mongo_find_one` and
 model: documents with an `_id` at least; what a document lacks is deferred or, of a whole document, the field's default.
 """
 
+from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.constants import LOOKUP_SEP
 
-from .expressions import ElemMatch
+from .expressions import ElemMatch, Set
 
 
 class DjongoQuerySet(models.QuerySet):
@@ -22,6 +23,14 @@ class DjongoQuerySet(models.QuerySet):
         args = tuple(map(_wrap_elem_match, args))
         super()._filter_or_exclude_inplace(negate, args, {name: _wrap_value(name, value) for name, value in kwargs.items()})
 
+    # -- changes of inner fields
+
+    def update(self, **kwargs):
+        """Takes paths as well: update(blog__name="B", authors__0__email=None)."""
+        return super().update(**_gather_paths(self.model, kwargs))
+
+    update.alters_data = True
+
     # -- raw access
 
     def _pymongo_collection(self):
@@ -32,6 +41,24 @@ class DjongoQuerySet(models.QuerySet):
     def models_from_documents(self, documents):
         """Model instances of documents of the model's collection, as PyMongo or a change stream gives them."""
         return models_from_documents(self.model, documents, self.db)
+
+
+def _gather_paths(model, kwargs):
+    names = {field.name for field in model._meta.get_fields()}
+    gathered, parts = {}, {}
+    for name, value in kwargs.items():
+        field, separator, path = name.partition(LOOKUP_SEP)
+        if not separator or name in names or field not in names:
+            gathered[name] = value
+        else:
+            parts.setdefault(field, {})[path] = value
+    for field, changes in parts.items():
+        if field in gathered:
+            raise FieldError(f"update() assigns to {field!r} and to parts of it.")
+        if not getattr(model._meta.get_field(field), "is_lazy", False):
+            raise FieldError(f"update() can't assign to parts of {field!r}: it holds no documents.")
+        gathered[field] = Set(**changes)
+    return gathered
 
 
 def _wrap_value(name, value):

@@ -52,7 +52,7 @@ def download_sdist(name, version, target, python=sys.executable):
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         subprocess.run(
             [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-             "--no-binary", ":all:", "--dest", scratch, f"{name}=={version}"],
+             "--no-binary", name, "--dest", scratch, f"{name}=={version}"],
             check=True,
         )
         (archive,) = pathlib.Path(scratch).glob("*.tar.gz")

@@ -36,8 +36,8 @@ from shrink import plain, shrink, shrink_list  # noqa: E402
 # How many of each kind a block has.
 BLOCK = {"select": 60, "partition": 6, "wrong": 8, "write": 14, "orm": 22}
 CLASSES = ("IntegrityError", "DataError", "ProgrammingError", "NotSupportedError", "OperationalError", "InternalError", "DatabaseError", "InterfaceError")
-# PostgreSQL computes in 32 bits what djongo does in 64 (docs/semantics.md), and knows no type for NTH_VALUE('a', 1).
-NARROW = ("integer out of range", "smallint out of range", "could not determine polymorphic type")
+# PostgreSQL computes in 32 bits what djongo does in 64 (docs/semantics.md), and knows no type for NTH_VALUE('a', 1), no function for DATE_TRUNC('day', '2020-01-01').
+NARROW = ("integer out of range", "smallint out of range", "could not determine polymorphic type", "is not unique")
 
 
 class Outcome:

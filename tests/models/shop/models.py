@@ -148,3 +148,21 @@ class Node(models.Model):
     entry = models.ForeignKey(Entry, models.CASCADE, null=True)
     parent = models.ForeignKey("self", models.CASCADE, null=True)
     friends = models.ManyToManyField("self", symmetrical=False)
+
+
+class Writer(models.Model):
+    name = models.CharField(max_length=20)
+
+    def __str__(self):
+        return self.name
+
+
+class Article(models.Model):
+    title = models.CharField(max_length=20)
+    writers = models.ArrayReferenceField(to=Writer, on_delete=models.CASCADE)
+    readers = models.ArrayReferenceField(Writer, related_name="read")
+    checked = models.ArrayReferenceField(Writer, on_delete=models.PROTECT, related_name="+", blank=True)
+    related = models.ArrayReferenceField("self", related_name="related_to", blank=True)
+
+    class Meta:
+        ordering = ["title"]
