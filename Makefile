@@ -7,7 +7,7 @@ SEED ?= 1
 DJANGO ?= 5
 PYTHON6 ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-server test-layers test-dbapi test-logic test-embedded test-backend test-orm test-plans test-docs test-django test-django6 test-django-all fuzz-logic fuzz-parse coverage bench wheel clean
+.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-server test-layers test-dbapi test-logic test-embedded test-backend test-orm test-plans test-docs test-legacy test-djongo13 test-django test-django6 test-django-all fuzz-logic fuzz-parse coverage bench wheel clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ test-orm: build  ## Django's ORM: known traps, and what hurt users of earlier dj
 
 test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
 	@$(PY) tools/run_tests.py plans
+
+test-legacy: build  ## databases of djongo 1.3 and of the official backend, ENFORCE_SCHEMA, djongo_diff
+	@$(PY) tools/run_tests.py legacy
+
+test-djongo13: build  ## the same on a database that djongo 1.3.7 writes now
+	@$(PY) tools/run_tests.py djongo13
 
 test-docs: build  ## the dumps in docs/ are what sqm prints today
 	@$(PY) tools/run_tests.py docs

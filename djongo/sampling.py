@@ -54,6 +54,10 @@ class Seen:
             self.kinds.add("null")
 
 
+def can_be_field(key):
+    return bool(re.fullmatch(r"[A-Za-z]\w*", key)) and "__" not in key and not key.endswith("_") and not keyword.iskeyword(key) and key not in ("pk", "check")
+
+
 class Writer:
     def __init__(self):
         self.lines, self.names = [], set()
@@ -115,7 +119,7 @@ class Writer:
         kind = next(iter(kinds)) if len(kinds) == 1 else "other"
         field, arguments = "JSONField", []
         if kind == "document":
-            if seen.keys and all(re.fullmatch(r"[A-Za-z]\w*", inner) and "__" not in inner and not inner.endswith("_") for inner in seen.keys):
+            if seen.keys and all(map(can_be_field, seen.keys)):
                 field, arguments = "EmbeddedField", [f"model_container={self.container(owner, key, seen)}"]
         elif kind == "array":
             items = seen.items or Seen()
