@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from django.utils.asyncio import async_unsafe
 
 try:
@@ -25,7 +26,7 @@ except ImportError as error:
     raise ImproperlyConfigured(f"Error loading djongo's compiled module djongo._sqm: {error}") from error
 
 # These import the compiled module too, so they come after the check.
-from . import functions, implicit  # isort:skip
+from . import functions, implicit, pymongo  # isort:skip
 from .client import DatabaseClient  # isort:skip
 from .creation import DatabaseCreation  # isort:skip
 from .features import DatabaseFeatures  # isort:skip
@@ -136,6 +137,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     referenced_tables = None
     # Table -> columns that its documents may lack, and until when that is taken for true.
     known_gaps = None, 0
+    # The BulkWrite block that collects this connection's saves.
+    bulk_write = None
     # The compiler that is executing a SELECT: it knows how its cursor should fetch each column.
     reading = None
 
@@ -191,6 +194,17 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return False
         self.connection.timezone = self.timezone
         return True
+
+    def make_cursor(self, cursor):
+        return Cursor(cursor, self)
+
+    def make_debug_cursor(self, cursor):
+        return DebugCursor(cursor, self)
+
+    @property
+    def client_connection(self):
+        """PyMongo's MongoClient for this database: a connection of its own, outside of this one's transactions."""
+        return pymongo.client(self.alias)
 
     def get_database_version(self):
         return tuple(self.connection.server_version)
@@ -271,6 +285,26 @@ class DatabaseWrapper(BaseDatabaseWrapper):
                 self.referenced_tables.setdefault(table, set()).add(other)
         # A deleted row is missed by those that refer to it, so they count as well.
         return [table for table, others in self.referenced_tables.items() if table in written or others & written]
+
+
+class _RawHandles:
+    """`cursor.db_conn` and `cursor.client_conn`, as djongo always had them: PyMongo's Database and MongoClient."""
+
+    @property
+    def db_conn(self):
+        return pymongo.database(self.db.alias)
+
+    @property
+    def client_conn(self):
+        return pymongo.client(self.db.alias)
+
+
+class Cursor(_RawHandles, CursorWrapper):
+    pass
+
+
+class DebugCursor(_RawHandles, CursorDebugWrapper):
+    pass
 
 
 class _LoggingCursor:

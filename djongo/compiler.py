@@ -97,6 +97,8 @@ def _conjuncts(where):
 
 class SQLCompiler(ArrayTables, compiler.SQLCompiler):
     def execute_sql(self, *args, **kwargs):
+        if self.connection.bulk_write is not None:
+            self.connection.bulk_write.send()  # what was saved is seen
         before = self.connection.reading
         self.connection.reading = self
         try:
@@ -154,6 +156,9 @@ def _default(field, value, expression, connection):
 class SQLInsertCompiler(compiler.SQLInsertCompiler):
     def execute_sql(self, returning_fields=None):
         table = array_tables.get(self.query.get_meta().db_table)
+        bulk = self.connection.bulk_write
+        if bulk is not None and table is None and bulk.insert(self.query, returning_fields):
+            return []
         if table is None:
             return super().execute_sql(returning_fields)
         pairs = [
@@ -166,6 +171,8 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler):
 
 class SQLDeleteCompiler(ArrayTables, compiler.SQLDeleteCompiler):
     def execute_sql(self, result_type=CURSOR, **kwargs):
+        if self.connection.bulk_write is not None:
+            self.connection.bulk_write.send()
         table = array_tables.get(self.query.get_meta().db_table)
         if table is None:
             return super().execute_sql(result_type, **kwargs)
@@ -179,6 +186,12 @@ class SQLDeleteCompiler(ArrayTables, compiler.SQLDeleteCompiler):
 
 
 class SQLUpdateCompiler(ArrayTables, compiler.SQLUpdateCompiler):
+    def execute_sql(self, result_type):
+        bulk = self.connection.bulk_write
+        if bulk is not None and bulk.update(self.query):
+            return 1
+        return super().execute_sql(result_type)
+
     def as_sql(self):
         """Changes of a field in terms of itself (models/expressions.py) learn here which field it is."""
         alias = self.query.get_initial_alias() if self.query.values else None
