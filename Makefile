@@ -7,7 +7,8 @@ SEED ?= 1
 DJANGO ?= 5
 PYTHON6 ?=
 
-.PHONY: help build demo demo-check demo-stop test test-core test-sanitize test-server test-layers test-dbapi test-logic test-embedded test-backend test-orm test-plans test-docs test-legacy test-djongo13 test-django test-django6 test-django-all fuzz-logic fuzz-parse coverage bench wheel clean
+# Every target is one to run, none a file.
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,10 @@ test-logic:  ## the same SQL on MongoDB and on SQLite/PostgreSQL
 	@$(PYTHON3) tools/bootstrap.py test
 	@$(PY) tools/run_tests.py logic
 
+test-concurrency:  ## transactions, schema changes and failures, several connections at once
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tools/run_tests.py concurrency
+
 test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 	@$(PY) tools/run_tests.py embedded
 
@@ -64,6 +69,10 @@ test-legacy: build  ## databases of djongo 1.3 and of the official backend, ENFO
 
 test-djongo13: build  ## the same on a database that djongo 1.3.7 writes now
 	@$(PY) tools/run_tests.py djongo13
+
+test-browser:  ## the admin of examples/blog in headless Chromium; screenshots in .cache/browser/
+	@$(PYTHON3) tools/bootstrap.py test
+	@$(PY) tools/run_tests.py browser
 
 test-docs: build  ## the dumps in docs/ are what sqm prints today
 	@$(PY) tools/run_tests.py docs

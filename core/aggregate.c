@@ -227,6 +227,13 @@ FINISH(avg_finish) {
     return give(out, from_decimal(d));
 }
 
+bool aggregate_mean(Eval *ev, const Expr *e, const Value *sum, int64_t n, Value *out) {
+    Sum s = {0};
+    if (n && !sum_step(ev, &s, ev->arena, sum, 1)) return false;
+    s.n = n;
+    return avg_finish(ev, &s, ev->arena, e, out);
+}
+
 /* ---- min, max, any_value ---- */
 
 STEP(min_step) {

@@ -971,13 +971,22 @@ static void dump_column(Dump *d, const AstColumnDef *c) {
     end(d);
 }
 
+static void dump_options(Dump *d, const AstOptions *options) {
+    for (int i = 0; i < options->n; i++) {
+        begin(d, "with");
+        name(d, "", options->at[i].name);
+        at(d, options->at[i].pos);
+        if (options->at[i].value) dump_expr(d, options->at[i].value);
+        end(d);
+    }
+}
+
 static void dump_alter(Dump *d, const AstAlter *a) {
     static const char *const tags[] = {
         [ALTER_ADD_COLUMN] = "add_column", [ALTER_DROP_COLUMN] = "drop_column", [ALTER_RENAME_COLUMN] = "rename_column", [ALTER_RENAME_TABLE] = "rename_table",
         [ALTER_COLUMN_TYPE] = "column_type", [ALTER_SET_NOT_NULL] = "set_not_null", [ALTER_DROP_NOT_NULL] = "drop_not_null", [ALTER_SET_DEFAULT] = "set_default",
-        [ALTER_DROP_DEFAULT] = "drop_default", [ALTER_ADD_IDENTITY] = "add_identity", [ALTER_DROP_IDENTITY] = "drop_identity", [ALTER_DROP_EXPRESSION] = "drop_expression",
+        [ALTER_DROP_DEFAULT] = "drop_default", [ALTER_ADD_IDENTITY] = "add_identity", [ALTER_DROP_IDENTITY] = "drop_identity", [ALTER_DROP_EXPRESSION] = "drop_expression", [ALTER_SET_OPTIONS] = "set_options",
         [ALTER_ADD_CONSTRAINT] = "add_constraint", [ALTER_DROP_CONSTRAINT] = "drop_constraint", [ALTER_RENAME_CONSTRAINT] = "rename_constraint",
-        [ALTER_SET_STORAGE] = "set_storage",
     };
     begin(d, tags[a->tag]);
     name(d, "", a->name);
@@ -990,6 +999,7 @@ static void dump_alter(Dump *d, const AstAlter *a) {
     at(d, a->pos);
     if (a->column) dump_column(d, a->column);
     if (a->constraint) dump_constraint(d, a->constraint);
+    dump_options(d, &a->options);
     if (a->expr) {
         begin(d, "expr");
         string(d, "text", a->expr_text);
@@ -1011,6 +1021,7 @@ static void dump_index(Dump *d, const AstCreateIndex *x, Pos pos) {
         const AstIndexKey *k = &x->keys.at[i];
         begin(d, "key");
         name(d, "", k->column);
+        name(d, "path", k->path);
         word(d, "desc", k->descending);
         name(d, "collate", k->collation);
         name(d, "opclass", k->opclass);
@@ -1019,6 +1030,7 @@ static void dump_index(Dump *d, const AstCreateIndex *x, Pos pos) {
         if (k->expr) dump_expr(d, k->expr);
         end(d);
     }
+    dump_options(d, &x->options);
     if (x->where) {
         begin(d, "where");
         string(d, "text", x->where_text);
@@ -1087,6 +1099,7 @@ static void dump_stmt(Dump *d, const Stmt *s) {
         at(d, s->pos);
         for (int i = 0; i < s->create_table->columns.n; i++) dump_column(d, s->create_table->columns.at[i]);
         for (int i = 0; i < s->create_table->constraints.n; i++) dump_constraint(d, s->create_table->constraints.at[i]);
+        dump_options(d, &s->create_table->options);
     }
     for (int i = 0; i < s->alters.n; i++) dump_alter(d, s->alters.at[i]);
     if (s->select) dump_select(d, s->select);

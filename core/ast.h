@@ -234,12 +234,17 @@ typedef struct AstColumnDef {
     Pos pos;
 } AstColumnDef;
 
+/* WITH (name = value, ...): `value` is a literal. */
+typedef struct AstOption { Str name; AstExpr *value; Pos pos; } AstOption;
+typedef VEC(AstOption) AstOptions;
+
 typedef struct AstCreateTable {
     Str table;
     bool if_not_exists, temporary;
     bool adopt, implicit, enforced;                 /* WITH (...): see ddl_adopt.c */
     VEC(AstColumnDef *) columns;
     VEC(AstConstraint *) constraints;
+    AstOptions options;
 } AstCreateTable;
 
 typedef VEC(AstColumnDef *) AstColumnDefs;
@@ -248,7 +253,7 @@ typedef VEC(AstConstraint *) AstConstraints;
 typedef enum AlterTag {
     ALTER_ADD_COLUMN, ALTER_DROP_COLUMN, ALTER_RENAME_COLUMN, ALTER_RENAME_TABLE, ALTER_COLUMN_TYPE, ALTER_SET_NOT_NULL, ALTER_DROP_NOT_NULL,
     ALTER_SET_DEFAULT, ALTER_DROP_DEFAULT, ALTER_ADD_IDENTITY, ALTER_DROP_IDENTITY, ALTER_DROP_EXPRESSION, ALTER_ADD_CONSTRAINT, ALTER_DROP_CONSTRAINT, ALTER_RENAME_CONSTRAINT,
-    ALTER_SET_STORAGE
+    ALTER_SET_OPTIONS
 } AlterTag;
 typedef struct AstAlter {
     AlterTag tag;
@@ -260,10 +265,12 @@ typedef struct AstAlter {
     Str expr_text;
     Str collation;
     AstConstraint *constraint;
+    AstOptions options;                      /* SET (...): these; RESET (...): each without a value */
     Pos pos;
 } AstAlter;
 
-typedef struct AstIndexKey { Str column; AstExpr *expr; Str expr_text; bool descending; Str opclass, collation; Pos pos; } AstIndexKey;
+/* path: inner fields, "name.first" of the key author.name.first; `column` empty: * (wildcard indexes). */
+typedef struct AstIndexKey { Str column, path; AstExpr *expr; Str expr_text; bool descending; Str opclass, collation; Pos pos; } AstIndexKey;
 typedef VEC(AstIndexKey) AstIndexKeys;
 typedef struct AstCreateIndex {
     Str name, table, method;
@@ -271,6 +278,7 @@ typedef struct AstCreateIndex {
     bool unique, if_not_exists, concurrently, nulls_not_distinct;
     AstIndexKeys keys;
     AstNames include;
+    AstOptions options;
     AstExpr *where;
     Str where_text;
 } AstCreateIndex;

@@ -19,7 +19,8 @@ typedef struct Column {
     Str field;          /* the BSON key: "_id" for a new table's single-column primary key, else the name */
     Type type;
     bool not_null;
-    bool hidden;        /* not part of SELECT * (the ObjectId _id beside a djongo 1.3 table's own key) */
+    bool hidden;        /* not part of SELECT * (the ObjectId _id beside a djongo 1.3 table's own key; `indexed` ones) */
+    bool indexed;       /* no column of SQL's: the value of an expression that indexes are on (generated_text), which nobody can name. docs/semantics.md */
     bool identity;      /* fed from the table's counter */
     bool implicit;      /* declared over documents that were there: they may lack it (not_null then binds writers only); ADD COLUMN may declare it anew */
     Str default_text;   /* SQL expression or empty */
@@ -28,13 +29,16 @@ typedef struct Column {
     Str collation, comment;
 } Column;
 
-typedef struct IndexKey { int column; Str expr_text; bool descending; Str opclass; } IndexKey;   /* column -1: expression */
+/* expr_text.n: an expression, `column` is the indexed one that holds it. path: inner fields of a document. column -1: all fields (wildcard). */
+typedef struct IndexKey { int column; Str expr_text, path; bool descending; Str opclass; } IndexKey;
 typedef struct Index {
     Str name;           /* also the MongoDB index name */
     bool unique, nulls_not_distinct;
     VEC(IndexKey) keys;
     VEC(int) include;
     Str where_text;     /* partial index condition, SQL, or empty */
+    Str method;         /* MongoDB's own kinds (ddl_native.c): hashed, text, 2dsphere, wildcard, ttl; empty: an ordinary index */
+    Str options;        /* JSON of createIndexes' further fields: {"expireAfterSeconds": 60, "sparse": true} */
     bool constraint;    /* made by a UNIQUE or PRIMARY KEY constraint of the same name */
 } Index;
 
@@ -64,6 +68,7 @@ typedef struct Table {
     bool described;             /* false: declared by djongo 1.3, types are what its type codes say (a date is a timestamp, a duration an integer) */
     bool enforced;              /* the collection's validator holds all columns: types, NOT NULL, lengths, no other fields */
     bool implicit;              /* nobody wrote its CREATE TABLE yet: it was made or adopted on demand, and CREATE TABLE may come later */
+    Str options;                /* JSON of create's further fields: {"capped": true, "size": 4096} */
     Str view_text;              /* CREATE VIEW body, or empty */
     Str comment;
     int64_t row_estimate;       /* collStats count when last looked, -1 unknown */
@@ -103,6 +108,8 @@ Table *table_copy(Arena *a, const Table *t);                        /* deep */
 Table *table_new(Arena *a, Str name);                               /* declared, no columns, row_estimate -1 */
 /* Adds or replaces `t` (in the catalogue's arena) after it was made or changed: gives it its id and id_index. Also catalog_load_table's last step. */
 void catalog_put_table(Catalog *c, Table *t);
+/* Does a statement compiled for `a` do the same on `b`? */
+bool table_same_definition(const Table *a, const Table *b);
 bool catalog_remove_table(Catalog *c, Str name);                    /* exact name; false: there was none */
 /* A collection nobody declared, from some of its documents: `_id` first, then every other top-level field in order of appearance, types unknown. */
 const Table *catalog_sample_table(Catalog *c, Str name, const bson_t *const *samples, int n);

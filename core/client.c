@@ -579,6 +579,23 @@ bool server_open(const char *uri, const char *database, const sqm_options_t *opt
     return true;
 }
 
+Server *server_sibling(const Server *of, sqm_error_t *error) {
+    Server *s = bson_malloc0(sizeof *s);
+    s->pid = getpid();
+    s->database = bson_strdup(of->database);
+    s->default_lock_timeout_ms = s->lock_timeout_ms = of->default_lock_timeout_ms;
+    s->pool = of->pool;
+    s->write_concern = of->write_concern ? bson_copy(of->write_concern) : NULL;
+    s->retry_writes = of->retry_writes;
+    s->transaction_opts = mongoc_transaction_opts_clone(of->transaction_opts);
+    pthread_mutex_lock(&registry_lock);
+    s->pool->references++;
+    pthread_mutex_unlock(&registry_lock);
+    if ((s->channel = channel_take(s->pool, error))) return s;
+    server_close(s);
+    return NULL;
+}
+
 void server_close(Server *s) {
     if (!s) return;
     bool forked = server_forked(s);
@@ -599,6 +616,9 @@ void server_close(Server *s) {
     transaction_clear(s);
     if (s->transaction_opts) mongoc_transaction_opts_destroy(s->transaction_opts);
     if (s->write_concern) bson_destroy(s->write_concern);
+    if (s->blocked) bson_destroy(s->blocked);
+    for (int i = 0; i < s->held_n; i++) bson_free(s->held[i]);
+    bson_free(s->held);
     bson_free(s->journal);
     bson_free(s->savepoints);
     bson_free(s->database);
@@ -610,6 +630,21 @@ int server_version(const Server *s) { return s->pool->version; }
 bool server_has_transactions(const Server *s) { return s->pool->transactions; }
 const char *server_database(const Server *s) { return s->database; }
 uint64_t server_identity(const Server *s) { return hash_bytes(s->database, strlen(s->database), hash_bytes(s->pool->key, strlen(s->pool->key), 0)); }
+void server_guard(Server *s, ServerRenew renew, void *context, const _Atomic int64_t *until) {
+    s->renew = renew;
+    s->renew_context = context;
+    s->until = until;
+}
+
+bool server_writing(const Server *s) { return s->writing; }
+
+bool server_still_valid(Server *s, sqm_error_t *error) {
+    if (!s->renew || s->renewing || clock_ms() < *s->until) return true;
+    s->renewing = true;
+    bool ok = s->renew(s->renew_context, error);
+    s->renewing = false;
+    return ok;
+}
 int64_t server_round_trips(const Server *s) { return s->round_trips; }
 
 bool server_check(Server *s, sqm_error_t *error) {
@@ -778,6 +813,11 @@ bool server_read(Server *s, ServerView *view, const bson_t *command, ServerCurso
         bool ok = ready && server_send(s, s->database, command, opts, SEND_READ, &reply, &failure);
         if (special) bson_destroy(&own);
         if (!ready) bson_init(&reply);
+        if (ok && !(snapshot && view->used) && !server_still_valid(s, error)) {
+            bson_destroy(&reply);
+            if (s->open) s->failed = true;
+            return false;
+        }
         if (ok) {
             if (snapshot && !view->used) {
                 const bson_value_t *at = find_value(&reply, "cursor.atClusterTime");
@@ -785,7 +825,7 @@ bool server_read(Server *s, ServerView *view, const bson_t *command, ServerCurso
                 view->used = true;
             }
             *out = cursor_open(s, &reply, server_id, error);
-            if (*out) (*out)->session = session;
+            if (*out) (*out)->session = session, (*out)->guarded = true;
             return *out != NULL;
         }
         /* 246: the collection was changed (created, indexed) after the snapshot that the server proposes; it soon has a newer one. */
@@ -878,6 +918,7 @@ static bool get_more(ServerCursor *c, bson_t *reply, sqm_error_t *error) {
         if (c->server_id) BSON_APPEND_INT32(&opts, "serverId", (int32_t)c->server_id);
         ok = server_send(s, c->database, &command, &opts, s->pin_reads ? SEND_READ : SEND_RAW, reply, &failure) || server_report(s, &failure, NULL, reply, error);
         bson_destroy(&opts);
+        if (ok && c->session == SESSION_PLAIN && c->guarded) ok = server_still_valid(s, error);
     }
     bson_destroy(&command);
     return ok;

@@ -11,7 +11,8 @@
  *     -> {find: "book"}, {update: "book", updates: [{q: {_id: 1}, u: {$set: {pages: "120"}}}, ...]}
  *     -> {update: "__schema__", ...}, {findAndModify: "__schema__", query: {name: ""}, ...}
  *
- * DDL runs outside of the open transaction, which steps aside; a table with uncommitted rows can't be altered. */
+ * DDL runs outside of the open transaction, which steps aside; a table with uncommitted rows can't be altered. Before the first change the tables are locked against
+ * everybody who knows them by the old catalogue (lease.h); the version that ends the lock is written last. */
 #include "ddl_internal.h"
 
 #include <stdio.h>
@@ -20,9 +21,10 @@
 
 #include "eval.h"
 #include "function.h"
+#include "lease.h"
 #include "schema.h"
 
-enum { BATCH_ROWS = 1000, BATCH_BYTES = 8 << 20, LARGE_TABLE = 20000, NAMES = 256 };
+enum { BATCH_ROWS = 1000, BATCH_BYTES = 8 << 20, LARGE_TABLE = 20000, NAMES = 256, STALE_ATTEMPTS = 50 };
 
 static void append_str(bson_t *d, const char *key, Str s) { bson_append_utf8(d, key, -1, s.p, (int)s.n); }
 
@@ -173,8 +175,8 @@ static bool add_update(RowReader *w, Batch *b, const bson_t *doc) {
     char digits[16];
     if (!new_value(w, doc, false, &v)) return false;
     bool there = find_field(doc, r->field, &old);
-    bool ok = value_append(&fresh, r->field.p, (int)r->field.n, &v, r->type);
-    bool same = !ok || (v.type == SQM_NULL && !there);
+    bool ok = (r->indexed ? value_append_indexed : value_append)(&fresh, r->field.p, (int)r->field.n, &v, r->type);
+    bool same = !ok || (v.type == SQM_NULL && !there && !r->indexed);
     if (!same && there) {
         bson_t now = BSON_INITIALIZER;
         bson_append_iter(&now, NULL, 0, &old);
@@ -332,6 +334,13 @@ static bool delete_all(Server *s, Str table, sqm_error_t *error) {
 
 /* All small tables in one transaction (the open one, or one of their own); large ones, when none is open, by themselves. */
 static bool empty_tables(Server *s, const Step *step, sqm_error_t *error) {
+    if (step->apart) {
+        bson_t command = BSON_INITIALIZER;
+        append_delete_all(&command, step->tables.at[0]);
+        bool done = run(s, &command, false, 0, error);
+        bson_destroy(&command);
+        return done;
+    }
     bool *large = calloc((size_t)step->tables.n + 1, sizeof *large), ok = true, retry = false;
     for (int i = 0; i < step->tables.n && ok && !server_in_transaction(s); i++) {
         int64_t rows;
@@ -412,31 +421,12 @@ static bool publish_changed(Server *s, const Ddl *d, sqm_error_t *error) {
     return ok;
 }
 
-/* Raises the version by one. A database's first one is taken from the clock: a database dropped and made anew never repeats numbers that somebody may still hold. */
-static bool raise_version(Server *s, int64_t *version, sqm_error_t *error) {
-    struct timeval now;
-    gettimeofday(&now, NULL);
-    int64_t first = (int64_t)now.tv_sec * 1000000 + now.tv_usec;
-    bson_t reply, *command = BCON_NEW("findAndModify", SCHEMA_COLLECTION, "query", "{", "name", "", "}", "update", "[", "{", "$set", "{", "version", "{", "$add", "[", "{", "$ifNull", "[",
-                                      "$version", BCON_INT64(first), "]", "}", BCON_INT64(1), "]", "}", "}", "}", "]", "upsert", BCON_BOOL(true), "new", BCON_BOOL(true));
-    bson_iter_t it, at;
-    bool ok = server_command(s, command, false, false, &reply, error);
-    if (ok && bson_iter_init(&it, &reply) && bson_iter_find_descendant(&it, "value.version", &at)) *version = bson_iter_as_int64(&at);
-    bson_destroy(&reply);
-    bson_destroy(command);
-    return ok;
-}
-
-static bool publish(Server *s, Ddl *d, sqm_error_t *error) {
-    if (d->base->version == 0) {
-        bson_t *index = BCON_NEW("createIndexes", SCHEMA_COLLECTION, "indexes", "[", "{", "key", "{", "name", BCON_INT32(1), "}", "name", "name_1", "unique", BCON_BOOL(true), "}", "]");
-        run(s, index, false, 0, NULL);      /* an older one may be there in another form: it serves too */
-        bson_destroy(index);
-    }
+static bool publish(Server *s, Lease *lease, Ddl *d, sqm_error_t *error) {
     int64_t version = 0;
-    if (!publish_changed(s, d, error) || !publish_removed(s, d, error) || !raise_version(s, &version, error)) return false;
+    if (!publish_changed(s, d, error) || !publish_removed(s, d, error)) return false;
     for (int i = 0; i < d->changes.n; i++)
         if (d->changes.at[i]->raise_counter && !schema_raise_counter(s, d->changes.at[i]->table, error)) return false;
+    if (!lease_publish(lease, &version, error)) return false;
     if (version == d->base->version + 1) {
         d->next->version = version;
         return true;
@@ -508,17 +498,64 @@ static bool no_uncommitted_rows(Server *s, const Ddl *d, sqm_error_t *error) {
     return true;
 }
 
-static bool perform(Server *s, Ddl *d, sqm_error_t *error) {
-    if (!no_uncommitted_rows(s, d, error)) return false;
+static bool changes_rows(const Step *step) { return step->tag == STEP_REWRITE || step->tag == STEP_COPY || (step->tag == STEP_COMMAND && !step->check); }
+
+/* Could a statement that was compiled before this one answer wrongly after it, or write what it must not? */
+static bool changes_layout(const Ddl *d) {
+    StmtTag tag = d->stmt->tag;
+    if (tag != STMT_CREATE_TABLE) return tag != STMT_CREATE_INDEX && tag != STMT_RENAME_INDEX && tag != STMT_CREATE_VIEW && tag != STMT_COMMENT;
+    for (int i = 0; i < d->changes.n; i++) {            /* whoever deletes a parent has to know of its children */
+        const Table *t = d->changes.at[i]->table;
+        for (int k = 0; k < t->constraints.n; k++)
+            if (t->constraints.at[k].kind == TABLE_FOREIGN_KEY && !str_eq(t->constraints.at[k].references, t->name)) return true;
+    }
+    return false;
+}
+
+/* Every table that changes, under its old and its new name, and the parents of its foreign keys. */
+static void claim_tables(Ddl *d, LeaseClaim *claim) {
+    VEC(Str) names = {0};
+    for (int i = 0; i < d->changes.n; i++) {
+        const Change *c = d->changes.at[i];
+        vec_push(&d->arena, &names, c->stored);
+        if (!str_eq(c->stored, c->table->name)) vec_push(&d->arena, &names, c->table->name);
+        for (int k = 0; k < c->table->constraints.n; k++)
+            if (c->table->constraints.at[k].kind == TABLE_FOREIGN_KEY) vec_push(&d->arena, &names, c->table->constraints.at[k].references);
+    }
+    for (int i = 0; i < d->removed.n; i++) vec_push(&d->arena, &names, d->removed.at[i]);
+    for (int i = 0; i < d->dropped.n; i++) vec_push(&d->arena, &names, d->dropped.at[i]);
+    *claim = (LeaseClaim){.tables = names.at, .n = names.n, .layout = changes_layout(d)};
+    for (int i = 0; i < d->steps.n; i++) claim->rows |= claim->layout && changes_rows(&d->steps.at[i]);
+}
+
+static bool run_steps(Server *s, Ddl *d, bool *touched, sqm_error_t *error) {
     bool in_transaction = server_in_transaction(s);
-    for (int i = 0; i < d->steps.n; i++)
-        if (!run_step(s, d, &d->steps.at[i], error)) {
-            if (in_transaction) server_fail_transaction(s);
-            return false;
-        }
+    for (int i = 0; i < d->steps.n; i++) {
+        *touched |= changes_rows(&d->steps.at[i]);
+        if (run_step(s, d, &d->steps.at[i], error)) continue;
+        if (in_transaction) server_fail_transaction(s);
+        return false;
+    }
     for (int i = 0; i < d->dropped.n; i++) server_forget_writes(s, d->dropped.at[i]);
-    bool whole_database = d->stmt->tag == STMT_DROP_DATABASE;
-    return whole_database || (!d->changes.n && !d->removed.n) || publish(s, d, error);
+    return true;
+}
+
+/* *stale: nothing was done, the catalogue that this was planned with is not the stored one. */
+static bool perform(Server *s, Lease *lease, Ddl *d, bool *stale, sqm_error_t *error) {
+    bool touched = false;
+    if (!no_uncommitted_rows(s, d, error)) return false;
+    if (d->stmt->tag == STMT_DROP_DATABASE || (!d->changes.n && !d->removed.n)) return run_steps(s, d, &touched, error);
+    LeaseClaim claim;
+    int64_t version;
+    claim_tables(d, &claim);
+    LeaseAnswer answer = lease_lock(lease, d->base->version, &claim, &version, error);
+    if (answer != LEASE_LOCKED) {
+        *stale = answer == LEASE_STALE;
+        return false;
+    }
+    bool ok = run_steps(s, d, &touched, error) && publish(s, lease, d, error);
+    if (!ok) lease_unlock(lease, claim.rows && touched && error->code == SQM_ERROR_CONNECTION);
+    return ok;
 }
 
 static void finish(Ddl *d) {
@@ -533,27 +570,23 @@ static int64_t wall_clock(void) {
     return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
 }
 
-/* The catalogue to start from: the stored one, with what a table of djongo 1.3 is really like. A reference for the caller. */
-static bool refresh(Server *s, Catalog *current, const Stmt *stmt, Catalog **out, sqm_error_t *error) {
-    int64_t version;
-    Catalog *base = catalog_retain(current);
+/* The catalogue to start from, with what a table of djongo 1.3 is really like; `stored`: as it is stored now. A reference for the caller. */
+static bool refresh(Server *s, Catalog *current, const Stmt *stmt, bool stored, Catalog **out, sqm_error_t *error) {
+    Catalog *base = catalog_retain(current), *fresh;
     if (s && stmt->tag != STMT_DROP_DATABASE && stmt->tag != STMT_CREATE_DATABASE) {
-        if (!schema_version(s, &version, error)) goto fail;
         bool adopt = stmt->create_table && stmt->create_table->adopt;     /* of a collection that others may have made just now, without a new version */
-        if (version != base->version || (adopt && !catalog_find_table(base, stmt->name))) {
-            Catalog *stored;
-            if (!schema_load(s, base->database, &stored, error)) goto fail;
+        if (stored || (adopt && !catalog_find_table(base, stmt->name))) {
+            if (!schema_load(s, base->database, &fresh, error)) goto fail;
             catalog_release(base);
-            base = stored;
+            base = fresh;
         }
         Str name = stmt->create_index ? stmt->create_index->table : stmt->name;
         bool alter = stmt->tag == STMT_ALTER_TABLE || stmt->tag == STMT_CREATE_INDEX;
         const Table *t = alter || adopt ? catalog_find_table(base, name) : NULL;
         if (t && (t->legacy || (adopt && !t->declared && !t->view_text.n))) {
-            Catalog *looked;
-            if (!schema_look(s, base, t->name, &looked, error)) goto fail;
+            if (!schema_look(s, base, t->name, &fresh, error)) goto fail;
             catalog_release(base);
-            base = looked;
+            base = fresh;
         }
     }
     *out = base;
@@ -563,16 +596,22 @@ fail:
     return false;
 }
 
-bool ddl_run(Server *s, Catalog *current, const Stmt *stmt, Str sql, Catalog **out, sqm_error_t *error) {
-    sqm_error_t own;
-    if (!error) error = &own;
+/* Does the stored catalogue differ from the one that the statement was planned with? */
+static bool is_stale(Server *s, const Catalog *base) {
+    int64_t version;
+    sqm_error_t ignored;
+    return schema_version(s, &version, &ignored) && version != base->version;
+}
+
+static bool attempt(Server *s, Lease *lease, Catalog *current, const Stmt *stmt, Str sql, bool stored, bool *stale, Catalog **out, sqm_error_t *error) {
     Catalog *base;
-    if (s && !server_check(s, error)) return false;
-    if (!refresh(s, current, stmt, &base, error)) return false;
+    if (!refresh(s, current, stmt, stored, &base, error)) return false;
     Ddl d = {.base = base, .next = catalog_clone(base), .stmt = stmt, .sql = sql, .server_version = s ? server_version(s) : 0, .now = s ? server_now(s) : wall_clock()};
     if (!s) d.server_version = 8000000;
-    bool ok = plan(&d, error) && (!s || perform(s, &d, error));
-    bool changed = d.changes.n || d.removed.n || (stmt->tag == STMT_DROP_DATABASE && str_eq(stmt->name, base->database));
+    bool planned = plan(&d, error), changed = d.changes.n || d.removed.n || (stmt->tag == STMT_DROP_DATABASE && str_eq(stmt->name, base->database)), ok = planned;
+    /* A lock finds out by itself whether the catalogue is the stored one; an error, or a statement that locks nothing, has to ask. */
+    if (s && !stored && (!planned || !changed || stmt->tag == STMT_TRUNCATE) && stmt->tag != STMT_CREATE_DATABASE && is_stale(s, base)) *stale = true, ok = false;
+    if (ok && s) ok = perform(s, lease, &d, stale, error);
     if (ok && !s && changed) d.next->version = base->version + 1;
     *out = NULL;
     if (ok && changed) *out = d.next;
@@ -581,6 +620,19 @@ bool ddl_run(Server *s, Catalog *current, const Stmt *stmt, Str sql, Catalog **o
     else catalog_release(base);
     finish(&d);
     return ok;
+}
+
+bool ddl_run(Server *s, Lease *lease, Catalog *current, const Stmt *stmt, Str sql, Catalog **out, sqm_error_t *error) {
+    sqm_error_t own;
+    if (!error) error = &own;
+    if (s && !server_check(s, error)) return false;
+    for (int i = 0; i < STALE_ATTEMPTS; i++) {
+        bool stale = false;
+        if (attempt(s, lease, current, stmt, sql, i > 0, &stale, out, error)) return true;
+        if (!stale) return false;
+        error_clear(error);
+    }
+    return error_set(error, SQM_ERROR_LOCK_NOT_AVAILABLE, "other connections change the schema all the time: give up after %d attempts", STALE_ATTEMPTS);
 }
 
 /* ---- showing ---- */

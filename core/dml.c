@@ -99,8 +99,10 @@ bool dml_satisfied(Dml *d, bool *satisfied) {
 
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
     Exec *x = d->x;
-    if (x->nested) {
-        bool ok = attempt(d, context);
+    /* MongoDB has no transactions on capped collections: a statement that fails there keeps what it did before. */
+    bool capped = d->table->options.n && strstr(d->table->options.p, "\"capped\"") && !server_in_transaction(x->server);
+    if (x->nested || capped) {
+        bool ok = attempt(d, context) && (!capped || !ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
         exec_forget(x);
         return ok;
     }
@@ -189,6 +191,7 @@ bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *c
     for (int i = 0; i < generated->n; i++) {
         const Assign *a = &generated->at[i];
         Value v;
+        if (i && d->table->columns.at[a->column].indexed) dml_fill(d, 0, row);      /* it may read generated columns; these can't */
         if (!eval(&d->ev, a->value, &v) || !dml_assign(d, a->column, &v, NULL, &row[a->column])) return false;
     }
     if (generated->n) dml_fill(d, 0, row);
@@ -204,7 +207,7 @@ bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *c
 
 bool dml_append(Dml *d, bson_t *doc, int c, const Value *v) {
     const Column *column = &d->table->columns.at[c];
-    return value_append(doc, column->field.p, (int)column->field.n, v, column->type) ||
+    return (column->indexed ? value_append_indexed : value_append)(doc, column->field.p, (int)column->field.n, v, column->type) ||
            error_set(d->x->error, SQM_ERROR_DOCUMENT_TOO_LARGE, "value of column \"" STR_FMT "\" is too large", STR_ARG(column->name));
 }
 

@@ -47,7 +47,7 @@ bool dml_required(const Table *t, int c);
 /* Raises NOT_NULL_VIOLATION for the column. */
 bool dml_null_violation(Dml *d, int c, const Expr *e);
 /* SQL NULL of a JSON column is the missing field: BSON null is JSON's null there. */
-static inline bool dml_left_out(const Column *c, const Value *v) { return v->type == SQM_NULL && c->type.tag == TYPE_JSON; }
+static inline bool dml_left_out(const Column *c, const Value *v) { return v->type == SQM_NULL && c->type.tag == TYPE_JSON && !c->indexed; }
 int dml_id_column(const Table *t);                                      /* the column that lies in _id; -1 */
 bool dml_append(Dml *d, bson_t *doc, int c, const Value *v);            /* under the column's field */
 /* {_id: ...} for one or many keys, under `key` of `out`. */

@@ -57,7 +57,8 @@ static void counts(Text *out, const Plan *p) {
 
 bool explain_scan_command(const Query *q, const Plan *p, Eval *show, bson_t *command, bool *never) {
     Emit em = {.ev = show, .rel = p->rel, .arena = show->arena, .show = true};
-    return mql_scan(&em, q, p, NULL, 0, command, never);
+    ScanRequest request = {0};
+    return mql_scan(&em, q, p, &request, command, never);
 }
 
 static void json_line(Text *out, const bson_t *document) {
@@ -90,7 +91,10 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
         if (p->match.n) { text_adds(out, " match "); exprs(out, &p->match, " AND "); }
         if (p->grouped) text_adds(out, " grouped");
         if (p->sort.n) { text_adds(out, " sort "); sort_keys(out, &p->sort); }
+        if (p->bound_index) text_addf(out, " bounded by " STR_FMT, STR_ARG(p->bound_index->name));
+        if (p->slack) text_adds(out, p->sort.n && !p->ordered ? " in parts" : " in small batches");
         counts(out, p);
+        if (p->halves) { text_adds(out, ", then all without "); expr_dump(out, p->halves); }
         break;
     case PLAN_SUBQUERY: case PLAN_FUNCTION: case PLAN_WORK: text_addf(out, " " STR_FMT, STR_ARG(p->rel->alias)); break;
     case PLAN_VALUES: text_addf(out, " %d rows", p->rel->values.n); break;

@@ -48,6 +48,8 @@ typedef struct Aggregate {
  * PERCENTILE_CONT/DISC and MODE (WITHIN GROUP: rows arrive sorted, args[0] the sorted value; the direct argument is args[1]). */
 const Aggregate *aggregate_find(Str name);
 const Aggregate *aggregate_at(int i);
+/* AVG of integers or numerics, from their sum and how many they were. */
+bool aggregate_mean(struct Eval *ev, const struct Expr *e, const Value *sum, int64_t n, Value *out);
 
 typedef enum WindowFunction {
     WINDOW_AGGREGATE, WINDOW_ROW_NUMBER, WINDOW_RANK, WINDOW_DENSE_RANK, WINDOW_PERCENT_RANK, WINDOW_CUME_DIST, WINDOW_NTILE,

@@ -112,7 +112,12 @@ static int fill_batch(JoinNode *j) {
     rows_clear(&j->batch);
     j->batch_at = 0;
     if (j->rows.n > KEEP_ROWS || j->fetched.n > KEEP_ROWS || j->rows.arena.total > KEEP_BYTES) drop_right(j);
-    j->batch_size = j->batch_size ? j->batch_size * 4 : FIRST_BATCH;
+    if (j->batch_size) {
+        j->batch_size *= 4;
+    } else {
+        int64_t wanted = node_wanted(n);
+        j->batch_size = wanted > 0 && wanted < FIRST_BATCH ? (int)wanted : FIRST_BATCH;
+    }
     if (j->batch_size > LARGEST_BATCH) j->batch_size = LARGEST_BATCH;
     Value *wanted = NULL;
     int n_wanted = 0, cap = 0;

@@ -16,6 +16,10 @@ bool mql_can_match(const Expr *e, const Rel *rel);
 bool mql_can_express(const Expr *e, const Rel *rel);
 /* May the whole GROUP BY + aggregates of the query run as $group on `rel`? */
 bool mql_can_group(const Query *q, const Rel *rel);
+/* May SELECT DISTINCT of the query's targets run as $group on `rel`? */
+bool mql_can_distinct(const Query *q, const Rel *rel);
+/* An aggregate that the server answers by [sum, count]: aggregate_mean() makes the value of it. */
+bool mql_is_mean(const Expr *e);
 /* JSON_VALUE of a type the server tells apart, of a column of rel, by names alone (mql_path.c). */
 bool mql_is_scalar_path(const Expr *e, const Rel *rel);
 /* The VAR under a JSON_VALUE or JSON_QUERY for which a projection of the path (as far as it goes by names) is as good as the document; else NULL. */
@@ -27,6 +31,7 @@ typedef struct Emit {
     Eval *ev;               /* evaluates constants; ev->error receives failures */
     const Rel *rel;
     Arena *arena;
+    bool second_half;       /* of a scan with `halves` */
     bool show;              /* EXPLAIN without values: an unbound parameter is emitted as {"$parameter": i} */
 } Emit;
 
@@ -42,10 +47,21 @@ bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key);
 /* Rows to fetch by key: column IN values (no NULLs, distinct). `none`: those whose column is in none of them, which a NULL is not either, or (null_aware: NOT IN)
  * may be: then NULLs are out unless there are no values at all, and with has_null everything is. */
 typedef struct KeyFilter { int column; const Value *values; int n; bool none, null_aware, has_null; } KeyFilter;
-/* The command of a SCAN, by `keys` too (all of them): find when match/sort/skip/limit/projection is enough, aggregate otherwise. *never: no command needed, no rows.
+/* What is asked of a SCAN beyond its plan. */
+typedef struct ScanRequest {
+    const KeyFilter *keys;          /* all of them */
+    int n_keys;
+    int64_t batch;                  /* documents in the first reply; 0: the usual number */
+    bool part;                      /* rows [skip, skip + limit) (limit 0: to the end) of the plan's order, made total by _id: parts fit together */
+    int64_t skip, limit;
+    const Value *bound;             /* rows past this value of the first sort key aren't wanted */
+} ScanRequest;
+/* The command of a SCAN: find when match/sort/skip/limit/projection is enough, aggregate otherwise. *never: no command needed, no rows.
  * `offset`/`limit` are the scan's, evaluated. Output documents: for find the collection's (projected) documents; for grouped scans
  * { k: [key values...], a: [aggregate values...] } in query order. */
-bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, int n_keys, bson_t *command, bool *never);
+bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *request, bson_t *command, bool *never);
+/* The value of the first sort key in row `nth` (from 0) of a scan with a bound_index: {find, sort by that key alone, skip, limit 1, projection of it}. */
+void mql_bound(const Plan *scan, int64_t nth, bson_t *command);
 /* update/delete commands of MODIFY_COMMAND. */
 bool mql_update(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);
 bool mql_delete(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);

@@ -24,27 +24,50 @@ static bool may_hold_nan(Type t) { return t.tag == TYPE_FLOAT8 || t.tag == TYPE_
 /* MIN and MAX over what may hold NaN: greatest in SQL, least in $min and $max. */
 static bool extreme_with_nan(const Expr *e) { return (is_aggregate(e, "min") || is_aggregate(e, "max")) && may_hold_nan(e->args.at[0]->type); }
 
-/* Sums and averages of doubles depend on the order of addition, so only exact types are added up by the server; AVG stays here (its digits are PostgreSQL's). */
+/* AVG of what adds up exactly: the server gives sum and count, and the division is ours, whose digits are PostgreSQL's. */
+bool mql_is_mean(const Expr *e) { return is_aggregate(e, "avg") && (type_is_integer(e->args.at[0]->type) || e->args.at[0]->type.tag == TYPE_NUMERIC); }
+
+/* Values that $group tells apart exactly as we do. */
+static bool can_be_key(const Expr *e, const Rel *rel) {
+    Type t = e->type;
+    return mql_can_express(e, rel) && (ordered_type(t) || t.tag == TYPE_BOOL || t.tag == TYPE_FLOAT8) && !(rel->table->legacy && t.tag == TYPE_UUID);
+}
+
+/* COUNT(DISTINCT x) alone, any number of times: grouped by x too, then the groups are counted. */
+static bool counts_distinct(const Query *q) {
+    for (int i = 0; i < q->aggs.n; i++) {
+        const Expr *e = q->aggs.at[i];
+        if (!e->distinct || !is_aggregate(e, "count") || e->args.n != 1 || e->filter || e->order || !expr_equal(e->args.at[0], q->aggs.at[0]->args.at[0])) return false;
+    }
+    return q->aggs.n > 0;
+}
+
+/* Sums and averages of doubles depend on the order of addition. */
 static bool can_aggregate(const Expr *e, const Rel *rel) {
     if (e->distinct || e->order || (e->filter && !(mql_can_express(e->filter, rel)))) return false;
     if (is_aggregate(e, "count")) return e->args.n == 0 || mql_can_express(e->args.at[0], rel);
     if (e->args.n != 1 || !mql_can_express(e->args.at[0], rel) || expr_is_constant(e->args.at[0])) return false;
     Type t = e->args.at[0]->type;
     if (is_aggregate(e, "sum")) return type_is_integer(t) || t.tag == TYPE_INTERVAL || t.tag == TYPE_FLOAT8 || t.tag == TYPE_NUMERIC;
-    if (is_aggregate(e, "avg")) return t.tag == TYPE_FLOAT8;
+    if (is_aggregate(e, "avg")) return t.tag == TYPE_FLOAT8 || mql_is_mean(e);
     if (is_aggregate(e, "min") || is_aggregate(e, "max")) return ordered_type(t) || may_hold_nan(t);
     return false;
 }
 
 bool mql_can_group(const Query *q, const Rel *rel) {
     if (rel->kind != REL_TABLE || q->grouping_sets.n) return false;
-    for (int i = 0; i < q->group_keys.n; i++) {
-        Type t = q->group_keys.at[i]->type;
-        if (!mql_can_express(q->group_keys.at[i], rel) || !(ordered_type(t) || t.tag == TYPE_BOOL || t.tag == TYPE_FLOAT8)) return false;
-        if (rel->table->legacy && t.tag == TYPE_UUID) return false;
-    }
+    for (int i = 0; i < q->group_keys.n; i++)
+        if (!can_be_key(q->group_keys.at[i], rel)) return false;
+    if (counts_distinct(q)) return can_be_key(q->aggs.at[0]->args.at[0], rel) && !expr_is_constant(q->aggs.at[0]->args.at[0]);
     for (int i = 0; i < q->aggs.n; i++)
         if (!can_aggregate(q->aggs.at[i], rel)) return false;
+    return true;
+}
+
+bool mql_can_distinct(const Query *q, const Rel *rel) {
+    if (rel->kind != REL_TABLE) return false;
+    for (int i = 0; i < q->n_visible; i++)
+        if (!can_be_key(q->targets.at[i].expr, rel) || expr_is_constant(q->targets.at[i].expr)) return false;
     return true;
 }
 
@@ -150,9 +173,75 @@ static void extreme(const Expr *e, int i, bson_t *out, const char *key) {
     }
 }
 
-static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage) {
+/* {$ifNull: [key, null]}: a missing field is a NULL, in the same group. */
+static bool group_key(Emit *em, const Expr *e, bson_t *id, const char *at) {
+    bson_t key, list;
+    bson_append_document_begin(id, at, -1, &key);
+    bson_append_array_begin(&key, "$ifNull", -1, &list);
+    bool ok = mql_express(em, e, &list, "0");
+    bson_append_null(&list, "1", -1);
+    bson_append_array_end(&key, &list);
+    bson_append_document_end(id, &key);
+    return ok;
+}
+
+/* {$group: {_id: {k0: ..., d: x}}}, {$group: {_id: {k0: "$_id.k0"}, a0: {$sum: {$cond: [{$gt: ["$_id.d", null]}, 1, 0]}}}} */
+static bool distinct_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage) {
     char key[16], at[24], path[32];
-    bson_t s, group, id, acc, null_;
+    bson_t s, group, id, sum, cond, list, known;
+    bool ok = true;
+    snprintf(key, sizeof key, "%d", (*stage)++);
+    bson_append_document_begin(pipeline, key, -1, &s);
+    bson_append_document_begin(&s, "$group", -1, &group);
+    bson_append_document_begin(&group, "_id", -1, &id);
+    for (int i = 0; i < q->group_keys.n && ok; i++) {
+        snprintf(at, sizeof at, "k%d", i);
+        ok = group_key(em, q->group_keys.at[i], &id, at);
+    }
+    ok = ok && group_key(em, q->aggs.at[0]->args.at[0], &id, "d");
+    bson_append_document_end(&group, &id);
+    bson_append_document_end(&s, &group);
+    bson_append_document_end(pipeline, &s);
+
+    snprintf(key, sizeof key, "%d", (*stage)++);
+    bson_append_document_begin(pipeline, key, -1, &s);
+    bson_append_document_begin(&s, "$group", -1, &group);
+    if (q->group_keys.n) {
+        bson_append_document_begin(&group, "_id", -1, &id);
+        for (int i = 0; i < q->group_keys.n; i++) {
+            snprintf(at, sizeof at, "k%d", i);
+            snprintf(path, sizeof path, "$_id.k%d", i);
+            bson_append_utf8(&id, at, -1, path, -1);
+        }
+        bson_append_document_end(&group, &id);
+    } else {
+        bson_append_null(&group, "_id", -1);
+    }
+    for (int i = 0; i < q->aggs.n; i++) {
+        snprintf(at, sizeof at, "a%d", i);
+        bson_append_document_begin(&group, at, -1, &sum);
+        bson_append_document_begin(&sum, "$sum", -1, &cond);
+        bson_append_array_begin(&cond, "$cond", -1, &list);
+        bson_append_document_begin(&list, "0", -1, &id);
+        bson_append_array_begin(&id, "$gt", -1, &known);
+        bson_append_utf8(&known, "0", -1, "$_id.d", -1);
+        bson_append_null(&known, "1", -1);
+        bson_append_array_end(&id, &known);
+        bson_append_document_end(&list, &id);
+        bson_append_int32(&list, "1", -1, 1);
+        bson_append_int32(&list, "2", -1, 0);
+        bson_append_array_end(&cond, &list);
+        bson_append_document_end(&sum, &cond);
+        bson_append_document_end(&group, &sum);
+    }
+    bson_append_document_end(&s, &group);
+    bson_append_document_end(pipeline, &s);
+    return ok;
+}
+
+static bool gather_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage) {
+    char key[16], at[24];
+    bson_t s, group, id, acc, sum_;
     bool ok = true;
     snprintf(key, sizeof key, "%d", (*stage)++);
     bson_append_document_begin(pipeline, key, -1, &s);
@@ -161,12 +250,7 @@ static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage)
         bson_append_document_begin(&group, "_id", -1, &id);
         for (int i = 0; i < q->group_keys.n && ok; i++) {
             snprintf(at, sizeof at, "k%d", i);
-            bson_append_document_begin(&id, at, -1, &acc);
-            bson_append_array_begin(&acc, "$ifNull", -1, &null_);
-            ok = mql_express(em, q->group_keys.at[i], &null_, "0");
-            bson_append_null(&null_, "1", -1);
-            bson_append_array_end(&acc, &null_);
-            bson_append_document_end(&id, &acc);
+            ok = group_key(em, q->group_keys.at[i], &id, at);
         }
         bson_append_document_end(&group, &id);
     } else {
@@ -174,13 +258,17 @@ static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage)
     }
     for (int i = 0; i < q->aggs.n && ok; i++) {
         const Expr *e = q->aggs.at[i];
-        bool count = is_aggregate(e, "count"), sum = is_aggregate(e, "sum");
+        bool count = is_aggregate(e, "count"), mean = mql_is_mean(e), sum = is_aggregate(e, "sum") || mean;
         snprintf(at, sizeof at, "a%d", i);
         bson_append_document_begin(&group, at, -1, &acc);
         const char *operator = count || sum ? "$sum" : is_aggregate(e, "avg") ? "$avg" : is_aggregate(e, "min") ? "$min" : "$max";
-        ok = extreme_with_nan(e) ? nan_aside(em, e, &acc, operator, false) : aggregate_value(em, e, &acc, operator, count);
+        /* A mean's sum of bigints goes past bigint: as decimals it stays exact. */
+        bool wide = mean && e->args.at[0]->type.tag == TYPE_INT8;
+        if (wide) bson_append_document_begin(&acc, "$sum", -1, &sum_);
+        ok = extreme_with_nan(e) ? nan_aside(em, e, &acc, operator, false) : aggregate_value(em, e, wide ? &sum_ : &acc, wide ? "$toDecimal" : operator, count);
+        if (wide) bson_append_document_end(&acc, &sum_);
         bson_append_document_end(&group, &acc);
-        if ((sum || extreme_with_nan(e)) && ok) {   /* SUM of nothing is NULL: how many values went in; how many NaNs */
+        if ((sum || extreme_with_nan(e)) && ok) {   /* SUM and AVG of nothing is NULL: how many values went in; how many NaNs */
             snprintf(at, sizeof at, "n%d", i);
             bson_append_document_begin(&group, at, -1, &acc);
             ok = sum ? aggregate_value(em, e, &acc, "$sum", true) : nan_aside(em, e, &acc, "$sum", true);
@@ -189,8 +277,14 @@ static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage)
     }
     bson_append_document_end(&s, &group);
     bson_append_document_end(pipeline, &s);
+    return ok;
+}
 
-    bson_t project, list, cond, parts;
+/* {k: [keys], a: [aggregates]}. */
+static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage) {
+    bool distinct = counts_distinct(q), ok = distinct ? distinct_stages(em, q, pipeline, stage) : gather_stages(em, q, pipeline, stage);
+    char key[16], at[24], path[32];
+    bson_t s, project, list, cond, parts;
     snprintf(key, sizeof key, "%d", (*stage)++);
     bson_append_document_begin(pipeline, key, -1, &s);
     bson_append_document_begin(&s, "$project", -1, &project);
@@ -221,6 +315,14 @@ static bool group_stages(Emit *em, const Query *q, bson_t *pipeline, int *stage)
             bson_append_null(&parts, "2", -1);
             bson_append_array_end(&cond, &parts);
             bson_append_document_end(&list, &cond);
+        } else if (mql_is_mean(q->aggs.at[i])) {
+            char n[32];
+            snprintf(path, sizeof path, "$a%d", i);
+            snprintf(n, sizeof n, "$n%d", i);
+            bson_append_array_begin(&list, at, -1, &parts);
+            bson_append_utf8(&parts, "0", -1, path, -1);
+            bson_append_utf8(&parts, "1", -1, n, -1);
+            bson_append_array_end(&list, &parts);
         } else if (extreme_with_nan(q->aggs.at[i])) {
             extreme(q->aggs.at[i], i, &list, at);
         } else {
@@ -311,6 +413,37 @@ static void add_keys(Emit *em, const Plan *scan, const KeyFilter *keys, int n_ke
     }
 }
 
+/* Nothing that sorts before `bound` is left out, whatever its type: ascending {$not: {$gt: bound}}, NULLs first; descending {$not: {$lt: bound}, $ne: null}. */
+static void add_bound(Emit *em, const Plan *scan, const Value *bound, bson_t *filter) {
+    const SortKey *key = &scan->sort.at[0];
+    bson_t extra = BSON_INITIALIZER, ops, negated;
+    Str field = rel_field(em->rel, key->expr->column);
+    bson_append_document_begin(&extra, field.p, (int)field.n, &ops);
+    bson_append_document_begin(&ops, "$not", -1, &negated);
+    mql_value(&negated, key->descending ? "$lt" : "$gt", bound);
+    bson_append_document_end(&ops, &negated);
+    if (key->descending) bson_append_null(&ops, "$ne", -1);
+    bson_append_document_end(&extra, &ops);
+    and_filter(filter, &extra);
+}
+
+void mql_bound(const Plan *scan, int64_t nth, bson_t *command) {
+    const SortKey *key = &scan->sort.at[0];
+    Str name = scan->rel->table->name, field = rel_field(scan->rel, key->expr->column);
+    bson_t child;
+    bson_append_utf8(command, "find", -1, name.p, (int)name.n);
+    bson_append_document_begin(command, "sort", -1, &child);
+    bson_append_int32(&child, field.p, (int)field.n, key->descending ? -1 : 1);
+    bson_append_document_end(command, &child);
+    bson_append_int64(command, "skip", -1, nth);
+    bson_append_int64(command, "limit", -1, 1);
+    bson_append_bool(command, "singleBatch", -1, true);
+    bson_append_document_begin(command, "projection", -1, &child);
+    bson_append_int32(&child, field.p, (int)field.n, 1);
+    if (!str_is(field, "_id")) bson_append_int32(&child, "_id", 3, 0);
+    bson_append_document_end(command, &child);
+}
+
 /* Evaluates LIMIT or OFFSET. -1: none. */
 static bool count_value(Emit *em, const Expr *e, const char *what, int64_t *out, int *parameter) {
     *out = -1;
@@ -349,7 +482,7 @@ static bool has_computed_key(const Plan *scan) {
     return false;
 }
 
-static void append_sort(Emit *em, const Plan *scan, bson_t *out) {
+static void append_sort(Emit *em, const Plan *scan, const ScanRequest *request, bson_t *out) {
     for (int i = 0; i < scan->sort.n; i++) {
         const SortKey *key = &scan->sort.at[i];
         int direction = key->descending ? -1 : 1;
@@ -362,6 +495,7 @@ static void append_sort(Emit *em, const Plan *scan, bson_t *out) {
         Str field = mql_place(em->arena, em->rel, key->expr).field;
         bson_append_int32(out, field.p, (int)field.n, direction);
     }
+    if (request->part && !bson_has_field(out, "_id")) bson_append_int32(out, "_id", 3, 1);
 }
 
 /* {$set: {_sqm_key0: the path's value}} */
@@ -400,9 +534,24 @@ static void append_projection(Emit *em, const Plan *scan, bson_t *out) {
     if (!id) bson_append_int32(out, "_id", 3, scan->columns.n ? 0 : 1);
 }
 
+/* `filter` AND `more`, which is used up. */
+static void add_filter(bson_t *filter, bson_t *more) {
+    if (!bson_empty(filter)) {
+        bson_t all = BSON_INITIALIZER, list;
+        bson_append_array_begin(&all, "$and", -1, &list);
+        bson_append_document(&list, "0", -1, more);
+        bson_append_document(&list, "1", -1, filter);
+        bson_append_array_end(&all, &list);
+        bson_destroy(more);
+        bson_steal(more, &all);
+    }
+    bson_destroy(filter);
+    bson_steal(filter, more);
+}
+
 /* SELECT COUNT(*) and nothing else. */
 static bool counts_rows(const Query *q) {
-    if (q->group_keys.n || !q->aggs.n) return false;
+    if (q->group_keys.n || !q->aggs.n || q->aggs.at[0]->distinct) return false;
     for (int i = 0; i < q->aggs.n; i++)
         if (!is_aggregate(q->aggs.at[i], "count") || q->aggs.at[i]->args.n || q->aggs.at[i]->filter) return false;
     return true;
@@ -411,7 +560,7 @@ static bool counts_rows(const Query *q) {
 /* More rows in the first reply than the server's default of 101: most results then need one round trip. */
 enum { FIRST_BATCH = 2000 };
 
-bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys, int n_keys, bson_t *command, bool *never) {
+bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *request, bson_t *command, bool *never) {
     bson_t filter = BSON_INITIALIZER, child;
     Str name = scan->rel->table->name;
     int64_t limit = -1, offset = -1;
@@ -421,16 +570,37 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
     bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
-    if (ok) add_keys(em, scan, keys, n_keys, &filter, never);
+    if (ok) add_keys(em, scan, request->keys, request->n_keys, &filter, never);
+    if (ok && request->bound) add_bound(em, scan, request->bound, &filter);
+    if (request->part) {
+        offset = request->skip;
+        limit = request->limit ? request->limit : -1;
+    }
     /* An aggregate without GROUP BY has a row even of nothing: the executor makes it when no document comes. */
     if (ok && *never) { bson_destroy(&filter); return true; }
+    if (ok && scan->halves) {
+        bson_t half = BSON_INITIALIZER, other;
+        Str field = rel_field(em->rel, scan->halves->column);
+        if (em->second_half) {
+            bson_append_null(&half, field.p, (int)field.n);
+            limit = -1, limit_parameter = -1;
+        } else {
+            bson_append_document_begin(&half, field.p, (int)field.n, &other);
+            bson_append_null(&other, "$ne", 3);
+            bson_append_document_end(&half, &other);
+            if (limit > 0 && offset > 0) limit = limit > INT64_MAX - offset ? -1 : limit + offset;
+            if (offset_parameter >= 0) limit_parameter = -1, limit = -1;      /* shown only */
+        }
+        add_filter(&filter, &half);
+        offset = -1, offset_parameter = -1;
+    }
     if (!ok) { bson_destroy(&filter); return false; }
     if (!scan->grouped && !has_computed_key(scan)) {
         bson_append_utf8(command, "find", 4, name.p, (int)name.n);
         if (!bson_empty(&filter)) bson_append_document(command, "filter", 6, &filter);
-        if (scan->sort.n) {
+        if (scan->sort.n && !em->second_half) {
             bson_append_document_begin(command, "sort", 4, &child);
-            append_sort(em, scan, &child);
+            append_sort(em, scan, request, &child);
             bson_append_document_end(command, &child);
         }
         if (offset_parameter >= 0) mql_parameter(command, "skip", offset_parameter);
@@ -445,6 +615,8 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
              * see that there is none: otherwise a cursor may stay open, whose end costs a round trip. */
             if (limit == 1) bson_append_bool(command, "singleBatch", 11, true);
             bson_append_int64(command, "batchSize", 9, limit == 1 ? 1 : limit + 1);
+        } else if (request->batch) {
+            bson_append_int64(command, "batchSize", 9, request->batch);
         } else if (!em->show) {
             bson_append_int32(command, "batchSize", 9, FIRST_BATCH);
         }
@@ -482,7 +654,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
                 else {
                     bson_append_document_begin(&stage, i == 0 ? "$set" : i == 1 ? "$sort" : "$project", -1, &part);
                     if (i == 0) append_keys(em, scan, &part);
-                    else if (i == 1) append_sort(em, scan, &part);
+                    else if (i == 1) append_sort(em, scan, request, &part);
                     else append_projection(em, scan, &part);
                     bson_append_document_end(&stage, &part);
                 }
@@ -490,6 +662,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const KeyFilter *keys,
             }
         }
         bson_append_array_end(command, &pipeline);
+        bson_append_bool(command, "allowDiskUse", 12, true);
         bson_append_document_begin(command, "cursor", 6, &child);
         if (!scan->grouped && !em->show) bson_append_int32(&child, "batchSize", 9, FIRST_BATCH);
         bson_append_document_end(command, &child);
@@ -513,7 +686,7 @@ static bool assigned_value(Emit *em, const ModifyQuery *m, const Assign *a, Valu
 }
 
 /* JSON's SQL NULL is the absent field; every other column keeps an explicit null. */
-static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON; }
+static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON && !m->table->columns.at[a->column].indexed; }
 
 static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
     bson_t set = BSON_INITIALIZER, unset = BSON_INITIALIZER;
@@ -528,7 +701,8 @@ static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
         if (!ok) break;
         if (unbound) mql_parameter(&set, c->field.p, parameter);
         else if (is_unset(m, a, &v)) bson_append_utf8(&unset, c->field.p, (int)c->field.n, "", 0);
-        else ok = value_append(&set, c->field.p, (int)c->field.n, &v, c->type) || eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
+        else ok = (c->indexed ? value_append_indexed : value_append)(&set, c->field.p, (int)c->field.n, &v, c->type) ||
+                  eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
     }
     if (!bson_empty(&set)) bson_append_document(out, "$set", -1, &set);
     if (!bson_empty(&unset)) bson_append_document(out, "$unset", -1, &unset);
@@ -554,7 +728,7 @@ static bool set_expressions(Emit *em, const ModifyQuery *m, bson_t *pipeline) {
             if (unbound) { mql_parameter(&set, c->field.p, parameter); continue; }
             if (is_unset(m, a, &v)) { bson_append_utf8(&set, c->field.p, (int)c->field.n, "$$REMOVE", -1); continue; }
             bson_append_document_begin(&set, c->field.p, (int)c->field.n, &literal);
-            value_append(&literal, "$literal", -1, &v, c->type);
+            (c->indexed ? value_append_indexed : value_append)(&literal, "$literal", -1, &v, c->type);
             bson_append_document_end(&set, &literal);
             continue;
         }

@@ -76,6 +76,12 @@ static bool dated(const Expr *e, const Rel *rel, const Expr **column, const Expr
     return false;
 }
 
+/* CAST of a moment to its day. */
+static bool is_day(const Expr *e, const Rel *rel) {
+    const Expr *column, *zone;
+    return e->tag == EXPR_CAST && e->type.tag == TYPE_DATE && !e->implicit && dated(e->args.at[0], rel, &column, &zone);
+}
+
 static bool can_function(const Expr *e, const Rel *rel) {
     const char *name = e->function->name;
     const Expr *column, *zone;
@@ -86,7 +92,7 @@ static bool can_function(const Expr *e, const Rel *rel) {
     }
     if (strcmp(name, "extract") == 0 && e->args.n == 2)
         return date_operator(e->args.at[0]) && dated(e->args.at[1], rel, &column, &zone);
-    if (strcmp(name, "date_trunc") == 0 && e->args.n == 2) return trunc_unit(e->args.at[0]) && dated(e->args.at[1], rel, &column, &zone) && !zone;
+    if (strcmp(name, "date_trunc") == 0 && e->args.n == 2) return trunc_unit(e->args.at[0]) && dated(e->args.at[1], rel, &column, &zone);
     return false;
 }
 
@@ -119,7 +125,8 @@ bool mql_can_express(const Expr *e, const Rel *rel) {
         for (int i = 0; i < e->args.n; i++)
             if (!mql_can_express(e->args.at[i], rel)) return false;
         return true;
-    case EXPR_CONST: case EXPR_PARAM: case EXPR_DISTINCT: case EXPR_LIKE: case EXPR_REGEX: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
+    case EXPR_CAST: return is_day(e, rel);
+    case EXPR_CONST: case EXPR_PARAM: case EXPR_DISTINCT: case EXPR_LIKE: case EXPR_REGEX: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
     case EXPR_SUBLINK: break;
     }
     return false;
@@ -154,26 +161,58 @@ static bool list2(Emit *em, bson_t *out, const char *op, const Expr *a, const Ex
     return ok;
 }
 
+static bool is_utc(const Expr *zone) { return zone->value.len == 3 && strncmp(zone->value.u.text, "UTC", 3) == 0; }
+
+/* The date: the column, or what a clock in the zone showed then: {$dateFromParts: {year: {$year: {date: "$t", timezone: "Europe/Berlin"}}, ...}}. */
+static void local_date(Emit *em, const Expr *column, const Expr *zone, bson_t *out, const char *key) {
+    static const DatePart parts[] = {{"year", "$year"}, {"month", "$month"}, {"day", "$dayOfMonth"}, {"hour", "$hour"}, {"minute", "$minute"}, {"second", "$second"},
+                                     {"millisecond", "$millisecond"}};
+    if (!zone || is_utc(zone)) {
+        append_path(out, key, rel_field(em->rel, column->column));
+        return;
+    }
+    bson_t whole, list, part, args;
+    bson_append_document_begin(out, key, -1, &whole);
+    bson_append_document_begin(&whole, "$dateFromParts", -1, &list);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        bson_append_document_begin(&list, parts[i].unit, -1, &part);
+        bson_append_document_begin(&part, parts[i].operator, -1, &args);
+        append_path(&args, "date", rel_field(em->rel, column->column));
+        bson_append_utf8(&args, "timezone", -1, zone->value.u.text, (int)zone->value.len);
+        bson_append_document_end(&part, &args);
+        bson_append_document_end(&list, &part);
+    }
+    bson_append_document_end(&whole, &list);
+    bson_append_document_end(out, &whole);
+}
+
+static bool express_trunc(Emit *em, const Expr *date, const char *unit, bson_t *out, const char *key) {
+    const Expr *column = NULL, *zone = NULL;
+    bson_t child, args;
+    dated(date, em->rel, &column, &zone);
+    bson_append_document_begin(out, key, -1, &child);
+    bson_append_document_begin(&child, "$dateTrunc", -1, &args);
+    local_date(em, column, zone, &args, "date");
+    bson_append_utf8(&args, "unit", -1, unit, -1);
+    bson_append_utf8(&args, "startOfWeek", -1, "monday", -1);
+    bson_append_document_end(&child, &args);
+    bson_append_document_end(out, &child);
+    return true;
+}
+
+/* EXTRACT is numeric, as in PostgreSQL: 7 / 2 of it isn't 3. */
 static bool express_date(Emit *em, const Expr *e, bson_t *out, const char *key) {
     const Expr *column = NULL, *zone = NULL;
-    bool trunc = strcmp(e->function->name, "date_trunc") == 0;
-    bson_t child, args;
+    bson_t child, part, args;
+    if (strcmp(e->function->name, "date_trunc") == 0) return express_trunc(em, e->args.at[1], trunc_unit(e->args.at[0]), out, key);
     dated(e->args.at[1], em->rel, &column, &zone);
     bson_append_document_begin(out, key, -1, &child);
-    bson_t part, *holder = &child;
-    if (!trunc) {   /* EXTRACT is numeric, as in PostgreSQL: 7 / 2 of it isn't 3 */
-        bson_append_document_begin(&child, "$toDecimal", -1, &part);
-        holder = &part;
-    }
-    bson_append_document_begin(holder, trunc ? "$dateTrunc" : date_operator(e->args.at[0]), -1, &args);
+    bson_append_document_begin(&child, "$toDecimal", -1, &part);
+    bson_append_document_begin(&part, date_operator(e->args.at[0]), -1, &args);
     append_path(&args, "date", rel_field(em->rel, column->column));
-    if (trunc) {
-        bson_append_utf8(&args, "unit", -1, trunc_unit(e->args.at[0]), -1);
-        bson_append_utf8(&args, "startOfWeek", -1, "monday", -1);
-    }
     if (zone) bson_append_utf8(&args, "timezone", -1, zone->value.u.text, (int)zone->value.len);
-    bson_append_document_end(holder, &args);
-    if (!trunc) bson_append_document_end(&child, &part);
+    bson_append_document_end(&part, &args);
+    bson_append_document_end(&child, &part);
     bson_append_document_end(out, &child);
     return true;
 }
@@ -390,7 +429,8 @@ bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key) {
         bson_append_document_end(out, &child);
         return ok;
     }
-    case EXPR_CONST: case EXPR_PARAM: case EXPR_DISTINCT: case EXPR_LIKE: case EXPR_REGEX: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
+    case EXPR_CAST: return express_trunc(em, e->args.at[0], "day", out, key);
+    case EXPR_CONST: case EXPR_PARAM: case EXPR_DISTINCT: case EXPR_LIKE: case EXPR_REGEX: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW:
     case EXPR_SUBLINK: break;
     }
     return eval_fail(em->ev, e, SQM_ERROR_INTERNAL, "no aggregation expression for this");

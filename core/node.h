@@ -96,6 +96,7 @@ Node *function_node(QueryRun *run, const Plan *plan);
 /* Output i of one side of a set operation, in the type of the whole. */
 bool setop_value(Eval *ev, const Query *whole, const Query *side, int i, Value *v);
 /* METHOD_KEY: which rows the next (re)scan fetches. `keys` must live until then; NULL: all. */
+int64_t node_wanted(Node *n);                                           /* rows that are likely to do; -1: all (SCAN, JOIN) */
 void scan_set_keys(Node *scan, const KeyFilter *keys);
 
 /* EXPLAIN ANALYZE: what this command of a scan cost the server (probe.c). */

@@ -28,8 +28,12 @@ void parse_storage(Parse *p, Token word) {
     else fail_hint(p->cc, SQM_ERROR_NOT_SUPPORTED, token_pos(word), "There are ADOPT, IMPLICIT, ENFORCED and LENIENT.", "storage parameter \"" STR_FMT "\" is not supported", STR_ARG(word.text));
 }
 
+void parse_no_storage(Parse *p, Pos pos, const char *what) {
+    if (p->adopt || p->implicit || p->enforced || p->lenient) parse_refuse(p, pos, what);
+}
+
 void parse_alter_storage(Parse *p, AstAlter *a) {
-    if (p->adopt || p->implicit || p->enforced == p->lenient) parse_refuse(p, a->pos, "ALTER TABLE ... SET () with other parameters than either ENFORCED or LENIENT");
+    if (p->adopt || p->implicit || (p->enforced && p->lenient)) parse_refuse(p, a->pos, "ALTER TABLE ... SET (ADOPT | IMPLICIT), or ENFORCED with LENIENT");
     a->enforced = p->enforced;
     a->lenient = p->lenient;
 }

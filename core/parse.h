@@ -40,6 +40,7 @@ _Noreturn void parse_refuse(Parse *p, Pos pos, const char *what);            /* 
 
 void parse_storage(Parse *p, Token word);                                    /* CREATE TABLE ... WITH (word), ALTER TABLE ... SET (word) */
 void parse_alter_storage(Parse *p, AstAlter *a);
+void parse_no_storage(Parse *p, Pos pos, const char *what);                  /* refuses any of these words */
 
 /* expressions; every one checks the height of the tree */
 AstExpr *parse_node(Parse *p, AstExprTag tag, int at);

@@ -195,18 +195,83 @@ const Plan *plan_scan_of(const Plan *plan, int rel) {
     return found ? found : plan_scan_of(plan->right, rel);
 }
 
-/* ORDER BY on the columns of the collection that drives the joins: joins and filters keep its order, so the server sorts, by an index when there is one. */
+/* Do the joins above the driving scan leave each of its rows at most once? */
+static bool keeps_single(const Plan *plan) {
+    for (; plan->tag != PLAN_SCAN; plan = plan->left)
+        if (plan->tag == PLAN_JOIN && plan->kind != JOIN_SEMI && plan->kind != JOIN_ANTI && !plan->unique_right) return false;
+    return true;
+}
+
+/* Is every row in the index, in the order of its keys? A unique index may leave NULLs out. */
+static bool orders_rows(const Table *t, const Index *index) {
+    if (index->where_text.n || !index->keys.n) return false;
+    for (int i = 0; i < index->keys.n; i++) {
+        int column = index->keys.at[i].column;
+        if (column < 0 || index->keys.at[i].opclass.n || (index->unique && index != &t->id_index && !t->columns.at[column].not_null)) return false;
+    }
+    return true;
+}
+
+static bool index_has_order(const Index *index, const SortKeys *sort) {
+    if (index->keys.n < sort->n) return false;
+    for (int i = 0; i < sort->n; i++) {
+        const IndexKey *k = &index->keys.at[i];
+        bool backwards = index->keys.at[0].descending != sort->at[0].descending;
+        if (k->column != sort->at[i].expr->column || (k->descending != sort->at[i].descending) != backwards) return false;
+    }
+    return true;
+}
+
+/* What indexes do for the scan's order. Only of a whole table: with conditions or keys the server has other indexes to choose from. */
+static void note_order(Plan *scan) {
+    const Table *t = scan->rel->table;
+    enum { BOUND_ROWS = 2000 };         /* below that sorting everything costs less than asking twice */
+    if (!t->declared || scan->match.n || scan->left) return;
+    for (int i = 0; i < scan->sort.n; i++)
+        if (scan->sort.at[i].expr->tag != EXPR_VAR) return;
+    for (int i = -1; i < t->indexes.n && !scan->ordered; i++) {
+        const Index *index = i < 0 ? &t->id_index : &t->indexes.at[i];
+        if (!orders_rows(t, index)) continue;
+        scan->ordered = index_has_order(index, &scan->sort);
+        if (index->keys.at[0].column == scan->sort.at[0].expr->column && scan->total >= BOUND_ROWS) scan->bound_index = index;
+    }
+    if (scan->ordered) scan->bound_index = NULL;
+}
+
+/* ORDER BY on the columns of the collection that drives the joins: joins and filters keep its order, so the server sorts, by an index when there is one.
+ * Past a key that no two rows share the order is decided. */
 static bool push_sort(Planner *p, const Query *q, Plan *plan) {
     Plan *scan = plan_driving_scan(plan);
     if (!scan || scan->sort.n || q->order.n > 32) return false;
-    for (int i = 0; i < q->order.n; i++) {
-        const Expr *e = q->order.at[i].expr;
-        if (!(mql_is_scalar_path(e, scan->rel) || (e->tag == EXPR_VAR && e->level == 0 && e->rel == scan->rel->id)) || !mql_can_sort(&q->order.at[i], scan->rel)) return false;
-        for (int k = 0; k < i; k++)   /* a sort document can't name a field twice */
+    bool single = keeps_single(plan), decided = false;
+    int n = 0;
+    for (; n < q->order.n && !decided; n++) {
+        const Expr *e = q->order.at[n].expr;
+        bool column = e->tag == EXPR_VAR && e->level == 0 && e->rel == scan->rel->id;
+        if (!(mql_is_scalar_path(e, scan->rel) || column) || !mql_can_sort(&q->order.at[n], scan->rel)) return false;
+        for (int k = 0; k < n; k++)   /* a sort document can't name a field twice */
             if (expr_equal(q->order.at[k].expr, e)) return false;
+        decided = single && column && !e->nullable && e->column < scan->rel->table->columns.n && table_column_is_unique(scan->rel->table, e->column);
     }
-    for (int i = 0; i < q->order.n; i++) vec_push(p->cc->arena, &scan->sort, q->order.at[i]);
+    for (int i = 0; i < n; i++) vec_push(p->cc->arena, &scan->sort, q->order.at[i]);
+    note_order(scan);
     return true;
+}
+
+/* LIMIT stands above joins that may drop rows: those who read hear how many rows are likely to do. */
+static void want(const Query *q, Plan *plan) {
+    enum { SLACK = 4 };
+    int slack = 1;
+    if (!plan_driving_scan(plan)) return;
+    for (;; plan = plan->left) {
+        if (plan->tag == PLAN_SCAN || plan->tag == PLAN_JOIN) {
+            plan->wanted_limit = q->limit;
+            plan->wanted_offset = q->offset;
+        }
+        if (plan->tag == PLAN_FILTER || (plan->tag == PLAN_JOIN && (plan->kind == JOIN_SEMI || plan->kind == JOIN_ANTI))) slack = SLACK;
+        plan->slack = slack;
+        if (plan->tag == PLAN_SCAN) return;
+    }
 }
 
 static bool targets_are_slots(const Query *q) {
@@ -253,15 +318,20 @@ static Plan *limit(Planner *p, const Query *q, Plan *plan) {
     if (counted->tag == PLAN_SCAN && !counted->grouped && !q->with_ties && !p->options->no_optimise) {
         counted->limit = q->limit;
         counted->offset = q->offset;
+        if (counted->bound_index && q->limit) p->n_reads++;
+        else counted->bound_index = NULL;
         return plan;
     }
     Plan *l = plan_new(p, PLAN_LIMIT, plan);
     l->limit = q->limit;
     l->offset = q->offset;
     l->with_ties = q->with_ties;
-    if (plan->tag == PLAN_SORT && q->limit && !q->with_ties) {
+    if (!q->limit || q->with_ties || p->options->no_optimise) return l;
+    if (plan->tag == PLAN_SORT) {
         plan->limit = q->limit;
         plan->offset = q->offset;
+    } else {
+        want(q, plan);
     }
     return l;
 }
@@ -301,7 +371,10 @@ static void lock_columns(Planner *p, Query *q) {
 static Plan *base(Planner *p, Query *q) {
     Exprs conditions = {0}, kept = {0};
     plan_conjuncts(p, q->where, &conditions);
-    if (!p->options->no_optimise) plan_unnest(p, q, &conditions);
+    if (!p->options->no_optimise) {
+        plan_reduce_outer(p, q, &conditions);
+        plan_unnest(p, q, &conditions);
+    }
     bool never = false;
     for (int i = 0; i < conditions.n; i++) {
         if (is_false(conditions.at[i])) never = true;
@@ -349,7 +422,10 @@ static Plan *top(Planner *p, Query *q, Plan *plan) {
     }
     if (q->set_op != SET_NONE || (!q->distinct && !reads_targets(q))) {
         /* Order and limit rows first, compute targets for what is left. */
-        if (q->order.n && !(!q->grouped && !q->windows.n && q->set_op == SET_NONE && !p->options->no_optimise && push_sort(p, q, plan))) plan = sort(p, q, plan);
+        if (q->order.n && !(!q->grouped && !q->windows.n && q->set_op == SET_NONE && !p->options->no_optimise && push_sort(p, q, plan))) {
+            plan_indexed_order(p, q, plan);
+            plan = sort(p, q, plan);
+        }
         plan = limit(p, q, plan);
         if (q->locking.n) plan = lock(p, q, plan);
         plan = q->set_op == SET_NONE ? project(p, q, plan) : plan;
@@ -394,6 +470,46 @@ static Plan *choose(Planner *p, Query *q, Plan *plan) {
     return c;
 }
 
+static int target_of(const Query *q, const Expr *e) {
+    for (int t = 0; t < q->n_visible; t++)
+        if (expr_equal(e, q->targets.at[t].expr) || (e->tag == EXPR_VAR && e->level == 0 && e->slot == q->targets.at[t].slot)) return t;
+    return -1;
+}
+
+static Expr *slot_var(Planner *p, const Target *t) {
+    Expr *var = NEW(p->cc->arena, Expr);
+    *var = (Expr){.tag = EXPR_VAR, .type = t->expr->type, .nullable = t->expr->nullable, .pos = t->expr->pos, .rel = -1, .column = -1, .slot = t->slot, .label = t->expr->label};
+    return var;
+}
+
+/* SELECT DISTINCT a, b FROM t   ->   SELECT a, b FROM t GROUP BY a, b, which the server can do; with a key of t among them every row is distinct anyway.
+ * Not done when (1) more than one table is read, or something stands between the rows and DISTINCT; (2) the server's groups aren't exactly ours;
+ * (3) a LIMIT without ORDER BY ends it early; (4) ORDER BY has keys that aren't targets. */
+static void group_distinct(Planner *p, Query *q) {
+    if (!q->distinct || q->distinct_on.n || q->grouped || q->windows.n || q->locking.n || !q->from || q->from->rel < 0) return;         /* (1) */
+    const Rel *rel = q->rels.at[q->from->rel];
+    if (rel->kind != REL_TABLE || q->targets.n != q->n_visible) return;                                                                 /* (1) */
+    for (int t = 0; t < q->n_visible; t++) {
+        const Expr *e = q->targets.at[t].expr;
+        bool key = e->tag == EXPR_VAR && !e->level && !e->nullable && e->rel == rel->id && e->column < rel->table->columns.n && table_column_is_unique(rel->table, e->column);
+        if (key) {
+            q->distinct = false;
+            return;
+        }
+    }
+    if (!mql_can_distinct(q, rel) || (q->limit && !q->order.n)) return;                                                                 /* (2) (3) */
+    for (int i = 0; i < q->order.n; i++)
+        if (target_of(q, q->order.at[i].expr) < 0) return;                                                                              /* (4) */
+    for (int i = 0; i < q->order.n; i++) q->order.at[i].expr = slot_var(p, &q->targets.at[target_of(q, q->order.at[i].expr)]);
+    for (int t = 0; t < q->n_visible; t++) {
+        vec_push(p->cc->arena, &q->group_keys, q->targets.at[t].expr);
+        vec_push(p->cc->arena, &q->group_slots, q->targets.at[t].slot);
+        q->targets.at[t].expr = slot_var(p, &q->targets.at[t]);
+    }
+    q->distinct = false;
+    q->grouped = true;
+}
+
 void plan_block(Planner *p, Query *q) {
     if (q->plan) return;
     QueryPlan *qp = NEW(p->cc->arena, QueryPlan);
@@ -417,6 +533,7 @@ void plan_block(Planner *p, Query *q) {
         SemiJoins outer = p->semi;
         p->semi = (SemiJoins){0};
         lock_columns(p, q);
+        if (!p->options->no_optimise) group_distinct(p, q);
         plan = choose(p, q, base(p, q));
         p->semi = outer;
     }
@@ -569,6 +686,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     for (int i = 0; i < conditions.n; i++) plan_mark_pushed(conditions.at[i]);
     mp->method = MODIFY_COMMAND;
     mp->match = conditions;
+    plan_indexed(p, rel, &conditions, &mp->match);
     return mp;
 }
 

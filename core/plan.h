@@ -50,7 +50,12 @@ typedef struct Plan {
     SortKeys sort;                  /* SCAN: done by the server; keys are VARs of this relation, or paths into them, with the server's NULL order */
     Expr *limit, *offset;           /* SCAN, SORT (top-n), LIMIT */
     bool with_ties;
+    Expr *wanted_limit, *wanted_offset;     /* SCAN, JOIN by key: LIMIT and OFFSET of the block, which stand above; about so many rows will do. A hint */
+    int slack;                      /* SCAN, JOIN: so many times as many, because conditions above drop rows; 0: no hint */
+    bool ordered;                   /* SCAN: an index has the rows in the order of `sort` */
+    const Index *bound_index;       /* SCAN: an index has them by the first key of `sort` at least: the key of the last row wanted is looked up in it first */
     bool grouped;                   /* SCAN: $group of query->group_keys and query->aggs done by the server (mql_can_group) */
+    const Expr *halves;             /* SCAN: two commands. `sort` and `limit` are for documents that have this hidden field; all others come after them (plan_indexed.c) */
     const Index *index;             /* SCAN: what the planner expects the server to use; NULL: collection scan */
     bool never;                     /* RESULT, SCAN: WHERE is constant FALSE */
     /* FILTER, JOIN */

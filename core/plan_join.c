@@ -126,6 +126,8 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
             }
         }
         leaf->index = match_index(leaf);
+        const Index *indexed = plan_indexed(p, rel, conditions, &leaf->match);
+        if (!leaf->index) leaf->index = indexed;
         p->n_reads++;
         if (!p->options->no_optimise) plan_push_keys(p, leaf);
         break;

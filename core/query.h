@@ -223,6 +223,7 @@ typedef struct Resolved {
     VEC(Cte *) ctes;
     int n_parameters;
     AstNames parameter_names;
+    VEC(const Table *) tables;          /* every table whose layout the statement relies on */
     VEC(ParamPair) same_params;         /* parameters that must be bound to the same value: SELECT a+%s ... GROUP BY a+%s */
 } Resolved;
 

@@ -26,11 +26,20 @@ void resolve_want(Resolver *r, Str table, Str column, int kind) {
     vec_push(r->cc->arena, list, ((Wanted){.table = table, .column = column, .kind = kind}));
 }
 
+void resolve_note_table(Resolver *r, const Table *t) {
+    for (int i = 0; i < r->out->tables.n; i++)
+        if (r->out->tables.at[i] == t) return;
+    vec_push(r->cc->arena, &r->out->tables, t);
+}
+
 const Table *resolve_table(Resolver *r, Str name, Pos pos) {
     const Table *t = catalog_find_table(r->catalog, name);
     if (t && !t->declared && t->row_estimate < 0 && r->cc->undeclared) *r->cc->undeclared = t->name;
     if (t && !t->described && !t->view_text.n) resolve_want(r, t->name, (Str){0}, t->declared ? WANTED_LEGACY : WANTED_COLLECTION);
-    if (t) return t;
+    if (t) {
+        resolve_note_table(r, t);
+        return t;
+    }
     resolve_want(r, name, (Str){0}, WANTED_TABLE);
     Str best = {0};
     int limit = name.n <= 3 ? 2 : name.n <= 5 ? 3 : 4;
@@ -93,7 +102,7 @@ Expr *resolve_stored_condition(Resolver *r, Query *q, Rel *rel, Str text, const 
 
 Expr *resolve_generated(Resolver *r, Query *q, Rel *rel, int column) {
     const Column *c = &rel->table->columns.at[column];
-    r->in_generated = true;
+    r->in_generated = !c->indexed;
     Expr *e = expr_coerce(r, resolve_stored(r, q, rel, c->generated_text, "column generation expression", false), c->type);
     r->in_generated = false;
     return e;

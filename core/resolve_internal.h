@@ -38,6 +38,7 @@ Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias,
 const Table *resolve_table(Resolver *r, Str name, Pos pos);
 /* Notes a table (and column, if column.n) that the application may be able to define. */
 void resolve_want(Resolver *r, Str table, Str column, int kind);
+void resolve_note_table(Resolver *r, const Table *t);                        /* into r->out->tables */
 From *resolve_from_list(Resolver *r, Scope *scope, const AstFroms *items, From *first);
 void resolve_targets(Resolver *r, Scope *scope, Query *q, const AstTarget *targets, int n);
 void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool recursive);

@@ -4,9 +4,12 @@
  * slots of plan->columns, or the query's group and aggregate slots when the server groups. Values point into the server's document, which lives until the
  * next next(). A field that is missing is NULL; a field of another BSON type than its column's comes out as what it is.
  *     {_id: 7, title: "Emma", pages: 474}  with columns (title, year)  ->  slots ("Emma", NULL)
+ * A scan with `halves` asks twice: for the first documents in order, and for all that lack the field the order is by.
  * Documents of a collection mostly have their fields in the same order: the field after the one just seen is guessed from the document before.
  * KEYS below a scan are read before it asks. A list too long for one command is cut into several, one after the other; a second such list, or one of keys that
  * must not be there, is looked up here for each row instead. (A scan that groups, sorts or limits has short lists only: CHOOSE sees to it.)
+ * Under a LIMIT that joins stand between, a sorted scan is fetched in parts: as many rows as the LIMIT says, which the server finds without sorting all of them; only when
+ * the joins have dropped some, more, and at last the rest. The key of the last row wanted may be looked up in an index first, so that the server sorts few.
  * A static scan that is run again and again (a correlated subquery that filters here) is recorded on its second run and replayed from memory after it.
  *
  * LOCK in: rows whose relations' _id is fetched. Each locked document gets a field set and, by a second update of the same command, unset again: that takes the
@@ -37,7 +40,10 @@ typedef struct ScanNode {
     VEC(Node *) checked;        /* KEYS that are looked up here */
     Node *cut;                  /* KEYS whose list goes out in parts, filters[n_filters - 1] being the present one; NULL: none */
     KeyFilter cut_keys;         /* what is left of the list */
-    bool started, ended, any;
+    bool parts;                 /* the rows are fetched in parts of their order: the first as many as are likely to be wanted, ... */
+    int64_t part_skip, part_limit, received;    /* ... then more, then the rest; limit 0: to the end */
+    int part;
+    bool started, ended, any, second;      /* second: of the two commands of a scan with `halves` */
     int runs, is_static;        /* is_static: -1 not known yet */
     TapeState state;
     Rows tape;
@@ -79,23 +85,108 @@ static void prepare_fields(ScanNode *s, QueryRun *run, const Plan *p) {
     for (int i = 0; i < s->n_guess; i++) s->guess[i] = -1;
 }
 
-enum { KEYS_IN_PART = 10000 };
+enum { KEYS_IN_PART = 10000, MOST_WANTED = 5000 };
+
+/* How many rows those above are likely to read: LIMIT + OFFSET, with room for what is dropped. -1: all, or nobody knows. */
+int64_t node_wanted(Node *n) {
+    const Plan *p = n->plan;
+    int64_t limit = 0, offset = 0;
+    bool no_limit = false, no_offset = false;
+    if (!p->slack || p->halves || !eval_integer(n->ev, p->wanted_limit, &limit, &no_limit) || (p->wanted_offset && !eval_integer(n->ev, p->wanted_offset, &offset, &no_offset))) {
+        error_clear(n->x->error);       /* the LIMIT above will say it */
+        return -1;
+    }
+    if (no_limit || limit < 0 || offset < 0 || limit > MOST_WANTED || offset > MOST_WANTED || (limit + offset) * p->slack > MOST_WANTED) return -1;
+    return (limit + offset) * p->slack;
+}
+
+/* The first sort key of the last row that is wanted, by the index alone: {pages: 998}. *bound NULL: there are no more rows than that, or it is NULL. */
+static bool find_bound(ScanNode *s, int64_t wanted, Value **bound) {
+    Node *n = &s->node;
+    const Plan *p = n->plan;
+    bson_t command = BSON_INITIALIZER;
+    const bson_t *doc;
+    bson_iter_t it;
+    ServerView *view = NULL;
+    ServerCursor *cursor = NULL;
+    mql_bound(p, wanted - 1, &command);
+    bool ok = exec_view(n->x, &view) && server_read(n->x->server, view, &command, &cursor, n->x->error);
+    int r = ok ? server_cursor_next(cursor, &doc, n->x->error) : -1;
+    if (r > 0 && bson_iter_init(&it, doc) && bson_iter_next(&it) && !BSON_ITER_HOLDS_NULL(&it)) {
+        *bound = NEW_ARRAY(&n->scratch, Value, 1);
+        **bound = value_from_bson(&it, p->sort.at[0].expr->type);
+        **bound = value_copy(&n->scratch, *bound);
+    }
+    server_cursor_close(cursor);
+    if (ok && n->x->stats) probe_command(n->x, s->stats, &command);
+    bson_destroy(&command);
+    return r >= 0;
+}
+
+/* How much of it the first command asks for. */
+static bool first_part(ScanNode *s, ScanRequest *request, Value **bound) {
+    Node *n = &s->node;
+    const Plan *p = n->plan;
+    int64_t wanted = node_wanted(n);
+    ServerView *view = NULL;
+    if (!exec_view(n->x, &view)) return false;
+    s->parts = view && wanted > 0 && p->sort.n && !p->ordered;      /* several commands of one order need one snapshot */
+    s->part = 0;
+    s->part_skip = 0;
+    s->part_limit = s->parts ? wanted : 0;
+    if (wanted >= 0 && !s->parts) request->batch = wanted + 1;
+    if (!p->bound_index || !view) return true;
+    if (p->limit) {
+        int64_t limit = 0, offset = 0;
+        bool null;
+        if (!eval_integer(n->ev, p->limit, &limit, &null) || null || limit < 0 || (p->offset && !eval_integer(n->ev, p->offset, &offset, &null)) || limit > MOST_WANTED || offset < 0 ||
+            offset > MOST_WANTED) {
+            error_clear(n->x->error);
+            return true;
+        }
+        wanted = limit + offset;
+    } else if (!s->parts) {
+        return true;
+    }
+    return wanted <= 0 || find_bound(s, wanted, bound);
+}
 
 /* The next command, and its cursor. *never: there is nothing to ask. */
 static bool ask(ScanNode *s, bool *never) {
     Node *n = &s->node;
     Exec *x = n->x;
     bson_t command = BSON_INITIALIZER;
-    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch};
+    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch, .second_half = s->second};
     ServerView *view = NULL;
-    bool ok = mql_scan(&em, n->run->plan->query, n->plan, s->filters, s->n_filters, &command, never) &&
+    Value *bound = NULL;
+    ScanRequest request = {.keys = s->filters, .n_keys = s->n_filters};
+    if (s->part == 0 && !first_part(s, &request, &bound)) return false;
+    request.part = s->parts;
+    request.skip = s->part_skip;
+    request.limit = s->part_limit;
+    request.bound = bound;
+    s->received = 0;
+    bool ok = mql_scan(&em, n->run->plan->query, n->plan, &request, &command, never) &&
               (*never || (exec_view(x, &view) && server_read(x->server, view, &command, &s->cursor, x->error)));
-    if (ok && !*never && x->stats) probe_command(x, s->stats, &command);
+    if (ok && !*never && x->stats) {
+        /* A cursor that is likely to be left has cost the server its first reply. */
+        if (request.batch) BSON_APPEND_INT64(&command, "limit", request.batch);
+        probe_command(x, s->stats, &command);
+    }
     bson_destroy(&command);
     return ok;
 }
 
-static bool next_part(ScanNode *s, bool *never) {
+/* More rows of an order were wanted than expected. */
+static bool further_part(ScanNode *s, bool *never) {
+    enum { GROWTH = 16, PARTS = 2 };
+    s->part++;
+    s->part_skip += s->part_limit;
+    s->part_limit = s->part < PARTS ? s->part_limit * GROWTH : 0;
+    return ask(s, never);
+}
+
+static bool next_keys(ScanNode *s, bool *never) {
     KeyFilter *part = &s->filters[s->n_filters - 1];
     *part = s->cut_keys;
     if (part->n > KEYS_IN_PART) part->n = KEYS_IN_PART;
@@ -140,11 +231,12 @@ static bool start_scan(ScanNode *s) {
     s->any = false;
     if (s->runs++ > 0 && !s->keys && s->is_static < 0) s->is_static = plan_is_static(n->run, n->plan);
     s->state = s->is_static > 0 && !s->keys ? TAPE_RECORDING : TAPE_OFF;
+    s->part = 0;
     if (n->plan->never) return true;
     if (!x->server) return error_set(x->error, SQM_ERROR_INTERFACE, "an offline connection cannot read a table");
     bool never = s->keys && s->keys->n == 0;
     if (!never && !read_keys(s, &never)) return false;
-    if (!never && !(s->cut ? next_part(s, &never) : ask(s, &never))) return false;
+    if (!never && !(s->cut ? next_keys(s, &never) : ask(s, &never))) return false;
     s->ended = never;
     return true;
 }
@@ -199,6 +291,15 @@ static Value group_value(const bson_iter_t *it, Type type) {
     return v;
 }
 
+/* [sum, count] */
+static bool decode_mean(ScanNode *s, const Expr *e, const bson_iter_t *it, Value *out) {
+    bson_iter_t item;
+    if (!bson_iter_recurse(it, &item) || !bson_iter_next(&item)) return error_set(s->node.x->error, SQM_ERROR_SERVER, "the server sent a damaged document");
+    Value sum = value_from_bson(&item, TYPE(UNKNOWN));
+    int64_t n = bson_iter_next(&item) ? bson_iter_as_int64(&item) : 0;
+    return aggregate_mean(s->node.ev, e, &sum, n, out);
+}
+
 /* { k: [...], a: [...] } */
 static bool decode_group(ScanNode *s, const bson_t *doc) {
     const Query *q = s->node.run->plan->query;
@@ -209,7 +310,10 @@ static bool decode_group(ScanNode *s, const bson_t *doc) {
     if (bson_iter_init_find(&it, doc, "k") && bson_iter_recurse(&it, &item))
         for (int i = 0; i < q->group_slots.n && bson_iter_next(&item); i++) frame[q->group_slots.at[i]] = group_value(&item, q->group_keys.at[i]->type);
     if (bson_iter_init_find(&it, doc, "a") && bson_iter_recurse(&it, &item))
-        for (int i = 0; i < q->agg_slots.n && bson_iter_next(&item); i++) frame[q->agg_slots.at[i]] = group_value(&item, q->aggs.at[i]->type);
+        for (int i = 0; i < q->agg_slots.n && bson_iter_next(&item); i++) {
+            if (!mql_is_mean(q->aggs.at[i])) frame[q->agg_slots.at[i]] = group_value(&item, q->aggs.at[i]->type);
+            else if (!decode_mean(s, q->aggs.at[i], &item, &frame[q->agg_slots.at[i]])) return false;
+        }
     if (q->grouping_slot >= 0) frame[q->grouping_slot] = sqm_int(0);
     return true;
 }
@@ -254,12 +358,26 @@ static int scan_next(Node *n) {
         if (r < 0) return -1;
         if (r > 0) {
             if (!(n->plan->grouped ? decode_group(s, doc) : decode(s, doc))) return -1;
+            s->received++;
             if (passes(s)) break;
+        } else if (s->parts && s->part_limit && s->received == s->part_limit) {
+            bool never = false;
+            server_cursor_close(s->cursor);
+            s->cursor = NULL;
+            if (!further_part(s, &never)) return -1;
+            s->ended = never;
         } else if (s->cut && s->cut_keys.n) {
             bool never = false;
             server_cursor_close(s->cursor);
             s->cursor = NULL;
-            if (!next_part(s, &never)) return -1;
+            if (!next_keys(s, &never)) return -1;
+            s->ended = never;
+        } else if (n->plan->halves && !s->second) {
+            bool never = false;
+            server_cursor_close(s->cursor);
+            s->cursor = NULL;
+            s->second = true;
+            if (!ask(s, &never)) return -1;
             s->ended = never;
         } else {
             break;
@@ -292,7 +410,7 @@ static void scan_rescan(Node *n) {
     node_rescan(n->left);
     s->state = TAPE_OFF;
     rows_clear(&s->tape);
-    s->started = s->ended = false;
+    s->started = s->ended = s->second = false;
 }
 
 static void scan_close(Node *n) {
@@ -304,6 +422,7 @@ static void scan_close(Node *n) {
 static int scan_buffered(const Node *n) {
     const ScanNode *s = (const ScanNode *)n;
     if (s->state == TAPE_READY || (s->started && s->ended)) return 2;
+    if (n->plan->halves && !s->second) return 0;
     return s->cursor && !s->checked.n && server_cursor_buffered(s->cursor);
 }
 

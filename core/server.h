@@ -30,6 +30,17 @@ int server_version(const Server *s);        /* major*1000000 + minor*1000 + patc
 bool server_has_transactions(const Server *s);
 const char *server_database(const Server *s);
 uint64_t server_identity(const Server *s);  /* the same for all connections to one database by one URI */
+/* Another connection to the same database, for another thread. NULL error is fine. */
+Server *server_sibling(const Server *s, sqm_error_t *error);
+
+/* What the caller knows of the tables holds until *until (clock_ms()), which other threads may set back. A reply that arrives later isn't believed before `renew` has said that it still holds:
+ * `renew` brings a new time, or fails the command. It is asked before a transaction is replayed as well. */
+typedef bool (*ServerRenew)(void *context, sqm_error_t *error);
+void server_guard(Server *s, ServerRenew renew, void *context, const _Atomic int64_t *until);
+/* Is a write outside of transactions under way that was begun while the guard's time ran? For other threads: after they have set the time back. */
+bool server_writing(const Server *s);
+int64_t clock_ms(void);                                 /* monotonic */
+void pause_ms(int ms);
 
 /* ---- reads ---- */
 /* Consistent reads for one statement. In a transaction it is the transaction's own snapshot; else a snapshot session (none on a standalone). */
@@ -80,9 +91,14 @@ bool server_set_isolation(Server *s, Str level, sqm_error_t *error);
 const char *server_isolation(const Server *s);
 /* How long write conflicts are waited for from now on; -1: what the connection was opened with, 0: not at all (NOWAIT). */
 void server_set_lock_timeout(Server *s, int ms);
+int server_lock_timeout(const Server *s);
 /* Names of the collections written in the open transaction, each once, into out[0..max): returns how many there are. They live until it ends. */
 int server_written(const Server *s, Str *out, int max);
 /* The collection was dropped: the open transaction's writes to it are not replayed any more. */
+/* Does the open transaction hold this collection's lock on the server, so that nobody can change its shape? */
+bool server_holds(const Server *s, Str collection);
+/* Is the next read of the open transaction one of its own snapshot, rather than of what is committed by then? */
+bool server_reads_inside(const Server *s);
 void server_forget_writes(Server *s, Str collection);
 int64_t server_now(Server *s);                          /* transaction (or statement) start, microseconds UTC */
 

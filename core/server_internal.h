@@ -18,8 +18,8 @@
 
 /* A driver client with its sessions. Kept together in the pool's idle list: sessions are not made and ended for each connection.
  * PLAIN (causally consistent) runs everything outside transactions; its txnNumbers for retryable writes are ours, so libmongoc's own
- * retry helpers must not be used on it. SNAPSHOT reads for views. TRANSACTION is numbered by libmongoc. */
-typedef enum SessionKind { SESSION_PLAIN, SESSION_SNAPSHOT, SESSION_TRANSACTION, N_SESSIONS } SessionKind;
+ * retry helpers must not be used on it. SNAPSHOT reads for views. TRANSACTION and PROBE (does this write still meet a conflict?) are numbered by libmongoc. */
+typedef enum SessionKind { SESSION_PLAIN, SESSION_SNAPSHOT, SESSION_TRANSACTION, SESSION_PROBE, N_SESSIONS } SessionKind;
 typedef struct Channel {
     struct Channel *next;
     mongoc_client_t *client;
@@ -74,6 +74,7 @@ struct Server {
     bool live;
     bool first;                         /* the live transaction's first command is still to be sent: it carries the read concern */
     bool conflict;                      /* the bracketed statement met a write conflict and has to start over */
+    int hopeless;                       /* times in a row that a replay met a row which somebody has changed and committed */
     bool forget_time;                   /* the collections changed meanwhile: the next replay cannot be at `time` */
     bool journal_lost;                  /* past JOURNAL_LIMIT: no way back */
     uint64_t generation;                /* counts the server's transactions: views and cursors belong to one */
@@ -81,12 +82,21 @@ struct Server {
     bool fixed_used;                    /* something was read at fixed_time */
     int statement_depth, statement_mark;
     int64_t retry_deadline;             /* of the statement being restarted; 0 none */
+    int64_t waiting_since;
+    bson_t *blocked;                    /* the write that met the conflict; NULL: it wasn't one */
     int retries;
     int64_t started;                    /* microseconds UTC */
     JournalEntry *journal;
     int journal_n, journal_cap, applied;
     size_t journal_bytes;
     int64_t writes;                     /* on a standalone server: what rollback cannot undo */
+    ServerRenew renew;                  /* NULL: nothing to guard */
+    void *renew_context;
+    const _Atomic int64_t *until;
+    _Atomic bool writing;
+    bool renewing;
+    char **held;                        /* collections that the live transaction has touched */
+    int held_n, held_cap;
     char **written;                     /* names of the collections written in the open transaction */
     int written_n, written_cap;
     Savepoint *savepoints;
@@ -107,6 +117,7 @@ struct ServerCursor {
     uint32_t server_id;
     SessionKind session;
     bool more, lost;
+    bool guarded;                           /* rows of a table, read outside of transactions */
 };
 
 struct ServerView {
@@ -131,6 +142,8 @@ typedef enum SendMode { SEND_READ, SEND_RAW } SendMode;     /* READ: the URI's r
 bool server_send(Server *s, const char *database, const bson_t *command, const bson_t *opts, SendMode mode, bson_t *reply, Failure *failure);
 /* Fills `error` from a failure. `command` (may be NULL) names the collection. Returns false. */
 bool server_report(const Server *s, const Failure *failure, const bson_t *command, const bson_t *reply, sqm_error_t *error);
+/* Is what was read still believable? Cheap until the guard's time is over. */
+bool server_still_valid(Server *s, sqm_error_t *error);
 /* A single write outside of every transaction, retried by number when the network or the primary fails. */
 bool server_write_alone(Server *s, const char *database, const bson_t *command, bson_t *reply, sqm_error_t *error);
 /* Time of the last thing the session saw, from a reply. */
@@ -146,12 +159,10 @@ void cursor_park_all(Server *s);
 /* A getMore or killCursors of the live transaction: sent as it is; a failure ends the transaction. */
 bool transaction_continue(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *error);
 bool transaction_read(Server *s, ServerView *view, const bson_t *command, bson_t *reply, sqm_error_t *error);
-bool transaction_reads_inside(const Server *s);     /* must a read now go into the transaction? */
+#define transaction_reads_inside server_reads_inside
 void transaction_suspend(Server *s);
 void transaction_clear(Server *s);                  /* frees journal and savepoints, resets the state */
 /* A bson_t is aligned more strictly than malloc()'s memory, and so is what holds one. free() it. */
 void *new_aligned(size_t size);
-int64_t clock_ms(void);                             /* monotonic */
-void pause_ms(int ms);
 
 #endif

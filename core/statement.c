@@ -3,8 +3,9 @@
  *     parse -> resolve -> plan_statement     once per text and catalogue (Prepared, cached, read-only while it runs)
  *     bind -> exec / dml / ddl / server      per execution (sqm_statement_t)
  *
- * A Prepared belongs to one catalogue version. When another process has migrated, the connection notices (catalogue_check) and prepares again: a statement never
- * runs on a table layout that has gone. Errors of the compile phase come here by longjmp, with nothing but the arena to drop. */
+ * A Prepared belongs to one catalogue version, and that is trusted as long as the connection's lease on it runs (lease.h). When another process has migrated, the connection
+ * prepares again; an answer that came too late to be trusted is thrown away and the statement started over, if no row of it has been handed out: a statement never runs on a
+ * table layout that has gone. Errors of the compile phase come here by longjmp, with nothing but the arena to drop. */
 #include <stdlib.h>
 #include <stdio.h>
 #include <time.h>
@@ -16,11 +17,12 @@
 #include "explain.h"
 #include "foreign.h"
 #include "json.h"
+#include "lease.h"
 #include "resolve.h"
 #include "schema.h"
 
 /* Enough for an application's statements; texts beyond LARGEST (multi-row INSERTs, huge IN lists) rarely come twice and would only push others out. */
-enum { CACHE_SIZE = 256, LARGEST_CACHED = 16384, CATALOGUE_CHECK_MS = 1000 };
+enum { CACHE_SIZE = 256, LARGEST_CACHED = 16384, STALE_ATTEMPTS = 20, LOCK_POLL_MS = 10 };
 
 typedef struct RowCount { Str table; int64_t rows; } RowCount;
 typedef VEC(RowCount) RowCounts;
@@ -52,7 +54,10 @@ struct sqm_connection {
     Foreign *foreign;               /* NULL: nothing is checked (offline, or no transactions) */
     sqm_options_t options;
     char *database;
-    struct timespec checked;
+    Lease *lease;
+    struct sqm_statement *current;  /* the one that is running: whose tables have to be as it was compiled for */
+    bool stale;                     /* they weren't */
+    Catalog *in_transaction;        /* what the open transaction began with; NULL: it has run nothing yet */
     Prepared *newest, *oldest, *buckets[CACHE_SIZE];
     int n_cached;
     sqm_define_t define;            /* NULL: nobody to ask */
@@ -89,27 +94,57 @@ struct sqm_statement {
 
 static bool load_catalogue(sqm_connection_t *db, sqm_error_t *error) {
     Catalog *fresh = NULL;
-    if (!schema_load(db->server, str_from(db->database), &fresh, error)) return false;
-    catalog_release(db->catalog);
-    db->catalog = fresh;
+    for (int attempt = 0; attempt < STALE_ATTEMPTS; attempt++) {
+        if (!lease_renew(db->lease, error) || !schema_load(db->server, str_from(db->database), &fresh, error)) return false;
+        bool same = fresh->version == lease_version(db->lease);
+        catalog_release(db->catalog);
+        db->catalog = fresh;
+        if (same) break;            /* else somebody has published in between */
+    }
     arena_clear(&db->asked_arena);
     db->asked.at = NULL;
     db->asked.n = db->asked.cap = 0;
-    clock_gettime(CLOCK_MONOTONIC, &db->checked);
     return true;
 }
 
-/* Looks at most once a second whether somebody has changed the schema. */
+/* The catalogue is the stored one, as of a moment within the lease. */
 static bool check_catalogue(sqm_connection_t *db, sqm_error_t *error) {
-    struct timespec now;
-    if (!db->server) return true;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t elapsed = (now.tv_sec - db->checked.tv_sec) * 1000 + (now.tv_nsec - db->checked.tv_nsec) / 1000000;
-    if (elapsed < CATALOGUE_CHECK_MS) return true;
-    int64_t version = 0;
-    if (!schema_version(db->server, &version, error)) return false;
-    db->checked = now;
-    return version == db->catalog->version ? true : load_catalogue(db, error);
+    if (!db->server || clock_ms() < lease_until(db->lease)) return true;
+    if (!lease_renew(db->lease, error)) return false;
+    if (lease_version(db->lease) != db->catalog->version) return load_catalogue(db, error);
+    return true;
+}
+
+static bool is_blocked(sqm_connection_t *db, Str table, bool *broken) {
+    *broken = false;
+    return lease_blocks(db->lease, table, broken) && !server_holds(db->server, table);
+}
+
+static bool has_changed(sqm_connection_t *db, const Catalog *then, Str name) {
+    const Table *was = catalog_find_table(then, name), *is = catalog_find_table(db->catalog, name);
+    bool broken;
+    return is_blocked(db, name, &broken) || (was && (!is || !table_same_definition(was, is)));
+}
+
+/* Asked by the server's side when a reply came later than the catalogue could be trusted, and before a journal is replayed: are the tables that the statement, and
+ * the open transaction's writes, speak of still what they were? */
+static bool renew(void *context, sqm_error_t *error) {
+    sqm_connection_t *db = context;
+    if (!check_catalogue(db, error)) return false;
+    const sqm_statement_t *st = db->current;
+    enum { NAMES = 256 };
+    Str names[NAMES];
+    int n = server_in_transaction(db->server) && db->in_transaction ? server_written(db->server, names, NAMES) : 0;
+    const Table *changed = NULL;
+    for (int i = 0; st && st->p->plan && i < st->p->resolved->tables.n && !changed; i++) {
+        const Table *t = st->p->resolved->tables.at[i];
+        if (has_changed(db, st->p->catalog, t->name)) changed = t;
+    }
+    for (int i = 0; i < n && i < NAMES && !changed; i++)
+        if (!server_holds(db->server, names[i]) && has_changed(db, db->in_transaction, names[i])) changed = catalog_find_table(db->in_transaction, names[i]);
+    if (!changed) return true;
+    db->stale = true;
+    return error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "the definition of \"" STR_FMT "\" was changed by another connection at the same time", STR_ARG(changed->name));
 }
 
 /* ---- plan cache ---- */
@@ -243,15 +278,26 @@ static bool look_at(sqm_connection_t *db, Str table) {
 
 /* ---- definitions from the application ---- */
 
-static void take_catalogue(sqm_connection_t *db, Catalog *next) {
-    if (!next || next == db->catalog) return;
-    catalog_release(db->catalog);
-    db->catalog = next;
+static void begin_with(sqm_connection_t *db) {
+    Catalog *now = catalog_retain(db->catalog);
+    catalog_release(db->in_transaction);
+    db->in_transaction = now;
+}
+
+static bool run_definition(sqm_connection_t *db, const Stmt *stmt, Str sql, sqm_error_t *error) {
+    Catalog *next = NULL;
+    if (!ddl_run(db->server, db->lease, db->catalog, stmt, sql, &next, error)) return false;
+    if (next && next != db->catalog) {
+        catalog_release(db->catalog);
+        db->catalog = next;
+        if (db->server) lease_expire(db->lease);        /* rows that this connection is still reading */
+    }
+    if (db->server && server_in_transaction(db->server)) begin_with(db);
+    return true;
 }
 
 static bool define_by(sqm_connection_t *db, const char *sql, sqm_error_t *error) {
     Arena arena = {0};
-    Catalog *next = NULL;
     Compile cc = {.arena = &arena, .sql = str_from(sql), .error = error};
     if (setjmp(cc.exit)) {
         arena_free(&arena);
@@ -259,9 +305,8 @@ static bool define_by(sqm_connection_t *db, const char *sql, sqm_error_t *error)
     }
     Parsed parsed = parse(&cc, true);
     bool ok = ddl_is_ddl(parsed.stmt->tag) || error_set(error, SQM_ERROR_INTERFACE, "a definition must be CREATE TABLE or CREATE INDEX");
-    ok = ok && ddl_run(db->server, db->catalog, parsed.stmt, cc.sql, &next, error);
+    ok = ok && run_definition(db, parsed.stmt, cc.sql, error);
     arena_free(&arena);
-    take_catalogue(db, next);
     return ok;
 }
 
@@ -411,6 +456,10 @@ bool sqm_open(const char *uri, const char *database, const sqm_options_t *option
         db->catalog = catalog_new(str_from(db->database));
     } else {
         ok = server_open(uri, db->database, &db->options, &db->server, error);
+        if (ok) {
+            db->lease = lease_open(db->server);
+            server_guard(db->server, renew, db, lease_clock(db->lease));
+        }
         ok = ok && load_catalogue(db, error);
         if (ok && server_has_transactions(db->server)) db->foreign = foreign_new();
     }
@@ -426,6 +475,8 @@ bool sqm_open(const char *uri, const char *database, const sqm_options_t *option
 void sqm_close(sqm_connection_t *db) {
     if (!db) return;
     cache_clear(db);
+    catalog_release(db->in_transaction);
+    lease_close(db->lease);
     if (db->server) server_close(db->server);
     foreign_free(db->foreign);
     catalog_release(db->catalog);
@@ -450,6 +501,11 @@ bool sqm_begin(sqm_connection_t *db, sqm_error_t *error) {
     return !db->server || server_begin(db->server, error);
 }
 
+static void forget_transaction(sqm_connection_t *db) {
+    catalog_release(db->in_transaction);
+    db->in_transaction = NULL;
+}
+
 /* What foreign keys say of the transaction is asked last. A failed one only has to end. */
 static bool commit(sqm_connection_t *db, sqm_error_t *error) {
     bool ok = true, satisfied;
@@ -457,12 +513,14 @@ static bool commit(sqm_connection_t *db, sqm_error_t *error) {
     if (db->foreign && foreign_any(db->foreign) && server_in_transaction(db->server) && server_check(db->server, NULL))
         ok = foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
     if (db->foreign) foreign_clear(db->foreign);
+    forget_transaction(db);
     if (ok) return server_commit(db->server, error);
     server_rollback(db->server, NULL);
     return false;
 }
 
 static bool rollback(sqm_connection_t *db, sqm_error_t *error) {
+    forget_transaction(db);
     if (db->foreign) foreign_clear(db->foreign);
     return !db->server || server_rollback(db->server, error);
 }
@@ -675,21 +733,67 @@ static bool promises_hold(const sqm_statement_t *st) {
 
 static void start_exec(sqm_statement_t *st, sqm_error_t *error) {
     exec_init(&st->x, st->db->server, st->p->plan, st->params, st->p->resolved->n_parameters, (size_t)st->db->options.work_mem, error);
-    st->x.catalog = st->db->catalog;
+    st->x.catalog = st->p->catalog;
     st->x.foreign = st->db->foreign;
     st->executing = true;
 }
 
-static bool run_ddl(sqm_statement_t *st, sqm_error_t *error) {
+/* Waits until nobody is changing a table that the statement speaks of, and compiles it for what they are then. */
+static bool settle(sqm_statement_t *st, sqm_error_t *error) {
     sqm_connection_t *db = st->db;
-    Catalog *next = NULL;
-    if (!ddl_run(db->server, db->catalog, st->p->resolved->stmt, st->p->sql, &next, error)) {
-        sqm_error_t ignored;
-        if (db->server) load_catalogue(db, &ignored);
-        return false;
+    int64_t deadline = 0;
+    for (;;) {
+        if (st->p->catalog != db->catalog && st->p->plan) {   /* the schema has changed since: compile again */
+            Prepared *fresh = prepare(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, error);
+            if (!fresh) return false;
+            if (fresh->n_columns != st->p->n_columns) {
+                prepared_release(fresh);
+                return error_set(error, SQM_ERROR_DATATYPE_MISMATCH, "the table's columns have changed since the statement was prepared");
+            }
+            prepared_release(st->p);
+            st->p = fresh;
+        }
+        if (!db->server || !st->p->plan || !lease_any_lock(db->lease)) return true;
+        const Table *blocked = NULL;
+        bool broken = false;
+        for (int i = 0; i < st->p->resolved->tables.n && !blocked; i++)
+            if (is_blocked(db, st->p->resolved->tables.at[i]->name, &broken)) blocked = st->p->resolved->tables.at[i];
+        if (!blocked) return true;
+        if (broken)
+            return error_set(error, SQM_ERROR_OBJECT_IN_USE, "a change of the definition of \"" STR_FMT "\" was cut off before it was complete: it has to be run again", STR_ARG(blocked->name));
+        if (!deadline) deadline = clock_ms() + server_lock_timeout(db->server);
+        if (clock_ms() >= deadline)
+            return error_set(error, SQM_ERROR_LOCK_NOT_AVAILABLE, "could not use \"" STR_FMT "\" within %d ms: another connection is changing its definition", STR_ARG(blocked->name),
+                             server_lock_timeout(db->server));
+        pause_ms(LOCK_POLL_MS);
+        if (!lease_renew(db->lease, error)) return false;
+        if (lease_version(db->lease) != db->catalog->version && !load_catalogue(db, error)) return false;
     }
-    take_catalogue(db, next);
+}
+
+/* A transaction that reads its own snapshot can't follow a table that has changed since. */
+static bool fits_transaction(sqm_statement_t *st, sqm_error_t *error) {
+    sqm_connection_t *db = st->db;
+    if (!server_in_transaction(db->server) || !st->p->plan) return true;
+    if (!db->in_transaction || !server_reads_inside(db->server)) {
+        if (db->in_transaction != db->catalog) begin_with(db);
+        return true;
+    }
+    if (db->in_transaction == db->catalog) return true;
+    for (int i = 0; i < st->p->resolved->tables.n; i++) {
+        const Table *t = st->p->resolved->tables.at[i], *was = catalog_find_table(db->in_transaction, t->name);
+        if (was && table_same_definition(was, t)) continue;
+        if (!was && !t->declared) continue;
+        return error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "the definition of \"" STR_FMT "\" has changed since the transaction began", STR_ARG(t->name));
+    }
     return true;
+}
+
+static bool run_ddl(sqm_statement_t *st, sqm_error_t *error) {
+    sqm_error_t ignored;
+    if (run_definition(st->db, st->p->resolved->stmt, st->p->sql, error)) return true;
+    if (st->db->server) load_catalogue(st->db, &ignored);
+    return false;
 }
 
 static void show_eval(Eval *ev, Exec *x) {
@@ -796,16 +900,7 @@ static bool start(sqm_statement_t *st, sqm_error_t *error) {
         if (!is_transaction_end(tag) && !server_check(db->server, error)) return false;
         if (!is_transaction_end(tag) && !check_catalogue(db, error)) return false;
     }
-    if (st->p->catalog != db->catalog && st->p->plan) {   /* the schema has changed since: compile again */
-        Prepared *fresh = prepare(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, error);
-        if (!fresh) return false;
-        if (fresh->n_columns != st->p->n_columns) {
-            prepared_release(fresh);
-            return error_set(error, SQM_ERROR_DATATYPE_MISMATCH, "the table's columns have changed since the statement was prepared");
-        }
-        prepared_release(st->p);
-        st->p = fresh;
-    }
+    if (!settle(st, error) || (db->server && !fits_transaction(st, error))) return false;
     if (!promises_hold(st)) {
         Prepared *own = prepared_new(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, st->params, false, error);
         if (!own) return false;
@@ -822,7 +917,7 @@ static bool start(sqm_statement_t *st, sqm_error_t *error) {
     case STMT_INSERT: case STMT_UPDATE: case STMT_DELETE:
         if (!db->server) return error_set(error, SQM_ERROR_INTERFACE, "connection is offline");
         start_exec(st, error);
-        if (!dml_run(&st->x, db->catalog, &st->dml, error)) return false;
+        if (!dml_run(&st->x, st->p->catalog, &st->dml, error)) return false;
         st->rows_affected = dml_rows_affected(st->dml);
         st->last_insert_id = dml_last_insert_id(st->dml);
         st->state = RUNNING;
@@ -859,6 +954,25 @@ static sqm_step_t next_line(sqm_statement_t *st) {
     return SQM_ROW;
 }
 
+/* Errors are the caller's to clean up after. */
+static sqm_step_t take_step(sqm_statement_t *st, sqm_error_t *error) {
+    if (st->state == READY && !start(st, error)) return SQM_STEP_ERROR;
+    if (st->state == ENDED) return SQM_DONE;
+    if (st->lines.arena) return next_line(st);
+    if (st->dml) {
+        if (!dml_next_returning(st->dml, &st->row)) { st->row = NULL; st->state = ENDED; stop(st); return SQM_DONE; }
+        return SQM_ROW;
+    }
+    int r = exec_query_next(st->run);
+    if (r < 0) return SQM_STEP_ERROR;
+    if (r == 0) { st->state = ENDED; stop(st); return SQM_DONE; }
+    const QueryPlan *qp = st->p->plan->query;
+    const Value *frame = exec_query_eval(st->run)->frame;
+    for (int i = 0; i < qp->output.n; i++) st->columns[i] = frame[qp->output.at[i]];
+    st->row = st->columns;
+    return SQM_ROW;
+}
+
 sqm_step_t sqm_step(sqm_statement_t *st, sqm_error_t *error) {
     sqm_error_t own;
     error_needed(&error, &own);
@@ -869,21 +983,26 @@ sqm_step_t sqm_step(sqm_statement_t *st, sqm_error_t *error) {
         return SQM_STEP_ERROR;
     }
     if (st->executing) st->x.error = error;
-    if (st->state == READY && !start(st, error)) { statement_fails(st); return SQM_STEP_ERROR; }
-    if (st->state == ENDED) return SQM_DONE;
-    if (st->lines.arena) return next_line(st);
-    if (st->dml) {
-        if (!dml_next_returning(st->dml, &st->row)) { st->row = NULL; st->state = ENDED; stop(st); return SQM_DONE; }
-        return SQM_ROW;
+    sqm_step_t step;
+    bool fresh = st->state == READY;
+    for (int attempt = 1;; attempt++) {
+        st->db->current = st;
+        st->db->stale = false;
+        step = take_step(st, error);
+        bool stale = st->db->stale;
+        st->db->current = NULL;
+        st->db->stale = false;
+        if (step != SQM_STEP_ERROR) return step;
+        /* Nothing was handed out yet, nor written: the statement has not happened. */
+        bool over = fresh && stale && attempt < STALE_ATTEMPTS && !server_in_transaction(st->db->server) && (st->p->resolved->tag == STMT_SELECT || server_has_transactions(st->db->server));
+        if (!over) {
+            statement_fails(st);
+            return step;
+        }
+        stop(st);
+        st->state = READY;
+        error_clear(error);
     }
-    int r = exec_query_next(st->run);
-    if (r < 0) { statement_fails(st); return SQM_STEP_ERROR; }
-    if (r == 0) { st->state = ENDED; stop(st); return SQM_DONE; }
-    const QueryPlan *qp = st->p->plan->query;
-    const Value *frame = exec_query_eval(st->run)->frame;
-    for (int i = 0; i < qp->output.n; i++) st->columns[i] = frame[qp->output.at[i]];
-    st->row = st->columns;
-    return SQM_ROW;
 }
 
 bool sqm_step_would_block(const sqm_statement_t *st) {

@@ -11,7 +11,9 @@
  *
  * A replay must be indistinguishable from never having let go. Two checks make sure: each command must report what it reported before, and the new
  * transaction's snapshot is Server.time, when our locks still stood; MongoDB then answers a replayed write with a conflict if anybody has changed that row since.
- * A conflict may be somebody's unfinished transaction, so it is waited for; in the end it is SERIALIZATION_FAILURE.
+ * A conflict may be somebody's unfinished transaction, so it is waited for. If the same write meets no conflict on a new snapshot, then a row of ours was changed and committed
+ * while our lock was away: no waiting helps, and the transaction fails at once (is_hopeless). So that this is rare, whoever waits holds on to what it has (hold_on). After a second it
+ * lets go, which is how deadlocks end: one of the two gets through, and the other finds its rows changed.
  *
  * Consecutive replayed inserts become one command per collection (they can't see each other); consecutive updates or deletes of one collection likewise.
  *
@@ -29,7 +31,8 @@ enum {
     JOURNAL_LIMIT = 256 << 20,
     COMMAND_LIMIT = (16 << 20) - (128 << 10),   /* of an array of several items; a single item may fill the document */
     ITEM_LIMIT = 100000,
-    COMMIT_ATTEMPTS = 4
+    COMMIT_ATTEMPTS = 4,
+    HOLD_MS = 1000                              /* PostgreSQL's deadlock_timeout */
 };
 
 typedef enum Outcome { OUTCOME_DONE, OUTCOME_CONFLICT, OUTCOME_FAILED } Outcome;
@@ -145,7 +148,32 @@ static void journal_add(Server *s, const bson_t *command, const bson_t *reply) {
 
 /* ---- the server's transaction ---- */
 
+/* ---- collections the live transaction has locked ---- */
+
+static void release_held(Server *s) {
+    while (s->held_n > 0) bson_free(s->held[--s->held_n]);
+}
+
+bool server_holds(const Server *s, Str collection) {
+    for (int i = 0; s->live && i < s->held_n; i++)
+        if (str_is(collection, s->held[i])) return true;
+    return false;
+}
+
+static void note_held(Server *s, const bson_t *command) {
+    const char *name = command_collection(command);
+    if (!name) return;
+    for (int i = 0; i < s->held_n; i++)
+        if (strcmp(s->held[i], name) == 0) return;
+    if (s->held_n == s->held_cap) {
+        s->held_cap = s->held_cap ? s->held_cap * 2 : 8;
+        s->held = bson_realloc(s->held, sizeof *s->held * (size_t)s->held_cap);
+    }
+    s->held[s->held_n++] = bson_strdup(name);
+}
+
 static void end_live(Server *s) {
+    release_held(s);
     if (!s->live) return;
     if (!s->first) s->round_trips++;
     mongoc_client_session_abort_transaction(session_of(s), NULL);
@@ -156,6 +184,7 @@ static void end_live(Server *s) {
 void transaction_suspend(Server *s) {
     /* It steps aside for a change of collections. After one, the server answers writes on an older snapshot with conflicts, for ever. */
     s->forget_time = true;
+    s->fixed_time = (Stamp){0, 0};
     if (!s->live) return;
     cursor_park_all(s);
     end_live(s);
@@ -182,6 +211,8 @@ static bool send_inside(Server *s, const bson_t *command, bson_t *reply, Failure
     if (!ok) {
         if (snapshot_missing(failure)) s->forget_time = true;
         end_live(s);
+    } else {
+        note_held(s, command);
     }
     return ok;
 }
@@ -233,6 +264,47 @@ static void replay_mismatch(sqm_error_t *error, const bson_t *command) {
     error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "could not repeat the transaction: a write to \"%s\" no longer has the effect that it had", command_collection(command));
 }
 
+static bool begin_live(Server *s, sqm_error_t *error) {
+    bson_error_t text;
+    if (!mongoc_client_session_start_transaction(session_of(s), s->transaction_opts, &text)) {
+        Failure failure = {.domain = (int)text.domain, .code = (int)text.code, .text = text};
+        return server_report(s, &failure, NULL, NULL, error);
+    }
+    s->live = s->first = true;
+    s->applied = 0;
+    s->generation++;
+    return true;
+}
+
+/* Would `command` meet a write conflict now? Tried in a transaction of its own, which is given up at once. *time: when it was tried. */
+static bool is_free(Server *s, const bson_t *command, Stamp *time) {
+    mongoc_client_session_t *session = s->channel->sessions[SESSION_PROBE];
+    bson_t with, concern, reply;
+    bson_error_t text;
+    Failure failure;
+    if (!mongoc_client_session_start_transaction(session, s->transaction_opts, &text)) return false;
+    bson_copy_to(command, &with);
+    BSON_APPEND_DOCUMENT_BEGIN(&with, "readConcern", &concern);
+    BSON_APPEND_UTF8(&concern, "level", "snapshot");
+    bson_append_document_end(&with, &concern);
+    bool ok = server_send(s, s->database, &with, &s->channel->opts[SESSION_PROBE], SEND_RAW, &reply, &failure);
+    bool answer = ok || !(failure.transient || failure.network || failure.code == 112);       /* a duplicate key is an answer too */
+    *time = reply_time(&reply);
+    mongoc_client_session_abort_transaction(session, NULL);
+    bson_destroy(&reply);
+    bson_destroy(&with);
+    return answer;
+}
+
+/* The replay of `command` met a write conflict on the snapshot at Server.time. If there is none on a new one, the other transaction has committed, unless it gave up just in
+ * between: only the second time in a row counts. */
+static bool is_hopeless(Server *s, const bson_t *command) {
+    Stamp time;
+    if (s->forget_time || !s->time.seconds) return false;
+    s->hopeless = is_free(s, command, &time) ? s->hopeless + 1 : 0;
+    return s->hopeless >= 2;
+}
+
 /* Sends one (merged) command of the replay and compares counts. */
 static Outcome replay_command(Server *s, const bson_t *command, const JournalEntry *expected, sqm_error_t *error, Stamp *time) {
     bson_t reply;
@@ -240,6 +312,11 @@ static Outcome replay_command(Server *s, const bson_t *command, const JournalEnt
     Outcome outcome = OUTCOME_DONE;
     if (!send_inside(s, command, &reply, &failure)) {
         outcome = judge(s, &failure, command, &reply, error);
+        if (outcome == OUTCOME_CONFLICT && failure.code == 112 && is_hopeless(s, command)) {
+            error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "could not serialize access: \"%s\" was changed by another transaction while this one waited", command_collection(command));
+            if (error) error->mongo_code = 112;
+            outcome = OUTCOME_FAILED;
+        }
         if (outcome == OUTCOME_FAILED && error && error->code != SQM_ERROR_SERIALIZATION_FAILURE && error->code != SQM_ERROR_CONNECTION) {
             sqm_error_t cause = *error;
             error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "could not repeat the transaction: %s", cause.message);
@@ -336,6 +413,7 @@ static Outcome replay(Server *s, sqm_error_t *error) {
         outcome = replay_run(s, i, j, error, &time);
     }
     if (outcome != OUTCOME_DONE) return outcome;
+    s->hopeless = 0;
     s->applied = s->journal_n;
     s->forget_time = false;
     if (time.seconds) s->time = time;
@@ -364,16 +442,19 @@ static Outcome bring_up(Server *s, sqm_error_t *error) {
     }
     if (s->snapshot_isolation && !fix_time(s, error)) return OUTCOME_FAILED;
     if (s->journal_n == 0) s->time = (Stamp){0, 0}, s->forget_time = false;
-    bson_error_t text;
-    if (!mongoc_client_session_start_transaction(session_of(s), s->transaction_opts, &text)) {
-        Failure failure = {.domain = (int)text.domain, .code = (int)text.code, .text = text};
-        server_report(s, &failure, NULL, NULL, error);
+    if (s->journal_n > 0 && !server_still_valid(s, error)) return OUTCOME_FAILED;     /* commands of the journal say what documents look like */
+    if (!begin_live(s, error)) return OUTCOME_FAILED;
+    Outcome outcome = replay(s, error);
+    if (outcome == OUTCOME_DONE && s->journal_n > 0 && !server_still_valid(s, error)) {
+        end_live(s);
         return OUTCOME_FAILED;
     }
-    s->live = s->first = true;
-    s->applied = 0;
-    s->generation++;
-    return replay(s, error);
+    return outcome;
+}
+
+static void block_on(Server *s, const bson_t *command) {
+    if (s->blocked) bson_destroy(s->blocked);
+    s->blocked = command ? bson_copy(command) : NULL;
 }
 
 static Outcome run_inside(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *error) {
@@ -385,11 +466,16 @@ static Outcome run_inside(Server *s, const bson_t *command, bson_t *reply, sqm_e
     Failure failure;
     if (!send_inside(s, command, reply, &failure)) {
         outcome = judge(s, &failure, command, reply, error);
+        if (outcome == OUTCOME_CONFLICT && failure.code == 112) block_on(s, command);
         if (outcome == OUTCOME_CONFLICT && snapshot_missing(&failure) && s->snapshot_isolation) {
             if (s->fixed_used) outcome = OUTCOME_FAILED;
             else s->fixed_time = (Stamp){0, 0};
         }
         return outcome;
+    }
+    if (!server_still_valid(s, error)) {
+        end_live(s);
+        return OUTCOME_FAILED;
     }
     Stamp time = reply_time(reply);
     if (time.seconds) s->time = time;
@@ -397,14 +483,36 @@ static Outcome run_inside(Server *s, const bson_t *command, bson_t *reply, sqm_e
     return OUTCOME_DONE;
 }
 
-/* Waits a little before a conflicting statement is tried again; false once the lock time-out has passed. */
-static bool wait_turn(Server *s) {
-    int64_t now = clock_ms();
-    if (!s->retry_deadline) s->retry_deadline = now + s->lock_timeout_ms;
-    if (now >= s->retry_deadline) return false;
+static void back_off(Server *s) {
     int shift = s->retries < 5 ? s->retries : 5;
     s->retries++;
     pause_ms((1 << shift) + (int)(wall_clock() % 3));
+}
+
+/* Waits for a lock as PostgreSQL does, without letting go of those we have: they are taken again at once, and another session tries whether the write would get through by now.
+ * Not for ever: two that wait for each other would never end, and a write that meets rows of our own never gets through beside us. */
+static bool hold_on(Server *s) {
+    int64_t until = s->waiting_since + HOLD_MS < s->retry_deadline ? s->waiting_since + HOLD_MS : s->retry_deadline;
+    Stamp time;
+    if (!s->blocked || !s->journal_n || !s->open || s->snapshot_isolation || clock_ms() >= until || bring_up(s, NULL) != OUTCOME_DONE) return false;
+    while (clock_ms() < until) {
+        back_off(s);
+        if (!is_free(s, s->blocked, &time)) continue;
+        cursor_park_all(s);
+        if (time.seconds && s->live) s->time = time;        /* we still had our locks then */
+        break;
+    }
+    end_live(s);
+    return true;
+}
+
+/* Waits before a conflicting statement is tried again; false once the lock time-out has passed. */
+static bool wait_turn(Server *s) {
+    int64_t now = clock_ms();
+    if (!s->retry_deadline) s->waiting_since = now, s->retry_deadline = now + s->lock_timeout_ms;
+    if (now >= s->retry_deadline) return false;
+    if (!hold_on(s)) back_off(s);
+    block_on(s, NULL);
     return true;
 }
 
@@ -420,6 +528,23 @@ static void report_time_out(const Server *s, sqm_error_t *error) {
     else error_set(error, cause.mongo_code == 112 ? SQM_ERROR_LOCK_NOT_AVAILABLE : SQM_ERROR_SERIALIZATION_FAILURE, "%s (waited %d ms)", cause.message, s->lock_timeout_ms);
     error->mongo_code = cause.mongo_code;
 }
+
+/* The transaction has failed. What came after the innermost savepoint is lost whatever happens now, and its locks are free for others. The rest gets its locks back, which the
+ * server has let go of, before others take them: ROLLBACK TO will most likely follow. If it can't be had now, the next command will try again. */
+static void fail_open(Server *s, bool reachable) {
+    if (!s->open) return;
+    s->failed = true;
+    if (!s->pool->transactions || s->journal_lost) return;
+    int mark = s->savepoints_n ? s->savepoints[s->savepoints_n - 1].mark : 0;
+    if (s->live && (s->applied < 0 || s->journal_n > mark)) {
+        cursor_park_all(s);
+        end_live(s);
+    }
+    journal_truncate(s, mark);
+    if (reachable && !s->live && s->journal_n > 0) bring_up(s, NULL);
+}
+
+static bool is_reachable(const sqm_error_t *error) { return !error || error->code != SQM_ERROR_CONNECTION; }
 
 /* Runs a command inside, restarting the transaction on conflicts when nothing but this command depends on what it has seen. */
 static bool settle_inside(Server *s, const bson_t *command, bool may_retry, bson_t *reply, sqm_error_t *error) {
@@ -439,12 +564,12 @@ static bool settle_inside(Server *s, const bson_t *command, bool may_retry, bson
         }
         if (outcome == OUTCOME_CONFLICT && may_retry) report_time_out(s, error);
         end_waiting(s);
-        if (s->open) s->failed = true;
+        fail_open(s, is_reachable(error));
         return false;
     }
 }
 
-bool transaction_reads_inside(const Server *s) {
+bool server_reads_inside(const Server *s) {
     return in_transaction(s) && (s->journal_n > 0 || s->statement_depth > 0 || s->snapshot_isolation);
 }
 
@@ -504,7 +629,11 @@ static bson_t *with_ids(const bson_t *command) {
 
 static bool write_one(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *error) {
     if (!in_transaction(s)) {
-        if (!server_write_alone(s, s->database, command, reply, error)) return false;
+        s->writing = true;      /* before the look at the clock: server_writing() */
+        bool valid = server_still_valid(s, error), ok = valid && server_write_alone(s, s->database, command, reply, error);
+        s->writing = false;
+        if (!valid) bson_init(reply);
+        if (!ok) return false;
         if (s->open && outcome_of(reply).n > 0) s->writes++, note_written(s, command);
         return true;
     }
@@ -694,7 +823,7 @@ bool server_statement_end(Server *s, bool ok, bool *retry, sqm_error_t *error) {
     } else if (!ok) {
         journal_truncate(s, s->statement_mark);
         if (s->live && s->applied > s->journal_n) s->applied = -1;      /* has more than the journal: bring_up() starts over */
-        if (!conflict) s->failed = true;
+        if (!conflict) fail_open(s, is_reachable(error));
     }
     if (!conflict) {
         end_waiting(s);
@@ -706,7 +835,7 @@ bool server_statement_end(Server *s, bool ok, bool *retry, sqm_error_t *error) {
     }
     if (may_retry) report_time_out(s, error);
     end_waiting(s);
-    if (s->open) s->failed = true;
+    fail_open(s, is_reachable(error));
     return false;
 }
 
@@ -763,7 +892,7 @@ bool server_rollback(Server *s, sqm_error_t *error) {
 }
 
 void server_fail_transaction(Server *s) {
-    if (s->open && s->pool->transactions) s->failed = true;
+    if (s->open && s->pool->transactions && !s->failed) fail_open(s, true);
 }
 
 int64_t server_now(Server *s) { return s->open ? s->started : wall_clock(); }
@@ -821,6 +950,10 @@ bool server_rollback_to(Server *s, Str name, sqm_error_t *error) {
     savepoints_truncate(s, i + 1);
     s->failed = false;
     end_waiting(s);
+    if (s->live && s->applied < 0) {        /* others may have the locks of what was taken back, now */
+        end_live(s);
+        if (s->journal_n > 0) bring_up(s, NULL);
+    }
     return true;
 }
 
@@ -836,6 +969,8 @@ bool server_set_isolation(Server *s, Str level, sqm_error_t *error) {
 }
 
 const char *server_isolation(const Server *s) { return s->snapshot_isolation ? "snapshot" : "read committed"; }
+
+int server_lock_timeout(const Server *s) { return s->lock_timeout_ms; }
 
 void server_set_lock_timeout(Server *s, int ms) { s->lock_timeout_ms = ms < 0 ? s->default_lock_timeout_ms : ms; }
 

@@ -73,8 +73,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_comments = True
     supports_covering_indexes = True
     supports_deferrable_unique_constraints = False
-    supports_expression_indexes = False
-    supports_functions_in_partial_indexes = False
     supports_stored_generated_columns = True
     supports_virtual_generated_columns = True
     supports_nulls_distinct_unique_constraints = True
@@ -115,7 +113,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # Tests that Django skips here by a flag above and runs on SQLite: the limit of MongoDB that the flag stands for.
     django_test_feature_skips = {
         "can_rollback_ddl": "MongoDB has no DDL in transactions.",
-        "supports_expression_indexes": "MongoDB indexes fields, not expressions.",
     }
 
     # The same, where SQLite is the odd one: PostgreSQL has the flag as it is here.
@@ -206,10 +203,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "timezones.tests.LegacyDatabaseTests.test_naive_datetime_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_aware_datetime_in_local_timezone_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_naive_datetime_with_microsecond",
-        },
-        "An index on expressions that are plain columns is made, other ones aren't.": {
-            "schema.tests.SchemaTests.test_func_index_unsupported",
-            "schema.tests.SchemaTests.test_func_unique_constraint_unsupported",
         },
         "The catalogue isn't read by SQL statements, which this test counts.": {
             "cache.tests.CreateCacheTableForDBCacheTests.test_createcachetable_observes_database_router",

@@ -48,7 +48,11 @@ PACKAGES = {
     "libssl-dev": "pkg-config:libcrypto",
     "libcurl4": "library:libcurl.so.4",
 }
-TEST_PACKAGES = {"postgresql": "glob:/usr/lib/postgresql/*/bin/postgres"}
+TEST_PACKAGES = {
+    "postgresql": "glob:/usr/lib/postgresql/*/bin/postgres",
+    "chromium": "program:chromium",
+    "chromium-driver": "program:chromedriver",
+}
 
 
 def say(text):

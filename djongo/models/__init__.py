@@ -5,7 +5,9 @@ from django.db.models import __all__ as _django_all
 
 from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
 from .base import EmbeddedModel, Model
+from .constraints import CollectionConstraint
 from .embedded import EmbeddedField, EmbeddedModelField
+from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
 from .json import DictField, JSONField, ListField
 from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
 from .manager import DjongoManager, DjongoQuerySet
@@ -23,6 +25,8 @@ __all__ = [
     "ArrayField",
     "ArrayModelField",
     "ArrayReferenceField",
+    "CollectionConstraint",
+    "CompoundIndex",
     "DictField",
     "DjongoManager",
     "DjongoQuerySet",
@@ -32,9 +36,14 @@ __all__ = [
     "EmbeddedModelArrayField",
     "EmbeddedModelField",
     "GenericObjectIdField",
+    "HashedIndex",
     "JSONField",
     "ListField",
     "Model",
     "ObjectIdAutoField",
     "ObjectIdField",
+    "TTLIndex",
+    "TextIndex",
+    "TwoDSphereIndex",
+    "WildcardIndex",
 ]

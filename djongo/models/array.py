@@ -273,13 +273,9 @@ class ArrayField(ContainerField):
 
     def pre_save(self, model_instance, add):
         value = super().pre_save(model_instance, add)
-        if self.holds_documents and isinstance(value, list):
-            for item in value:
-                if item is not None and hasattr(item, "_layout"):
-                    run_pre_save(item, add)
+        if isinstance(self.base_field, ContainerField):
+            run_pre_save(value, add)
         return value
-
-    pre_save_inner = True
 
     def to_stored(self, value, connection, depth):
         check_depth(depth)

@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Mapping, MutableMapping, Sequence
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.backends.utils import format_number
 from django.db.models.base import ModelState
@@ -426,9 +426,18 @@ class ContainerValue(models.Model):
     # -- validation
 
     def clean_fields(self, exclude=None):
-        errors = clean_container(self, exclude or ())
+        """As Model.clean_fields: a dict of the errors by field, so that a form shows them at its inputs; what lies deeper keeps the rest of its path."""
+        errors = {}
+        for error in clean_container(self, exclude or ()):
+            name, _, rest = error.path.partition(".")
+            made = ValidationError(f"{rest}: {error.bare}" if rest else error.bare, code=error.code)
+            made.path, made.bare = rest, error.bare
+            errors.setdefault(name if self._has_field(name) else NON_FIELD_ERRORS, []).append(made)
         if errors:
             raise ValidationError(errors)
+
+    def _has_field(self, name):
+        return any(field.name == name for field in self._layout.fields)
 
     def validate_unique(self, exclude=None):
         pass
@@ -595,16 +604,40 @@ def to_plain_stored(item, connection, depth):
     return item
 
 
-def run_pre_save(value, add):
-    """pre_save of the inner fields (auto_now, files to be stored), at any depth."""
+def run_pre_save(value, add, depth=1):
+    """pre_save of the inner fields (auto_now, files to be stored), at any depth, in a document or in a list of them."""
+    check_depth(depth)
+    if isinstance(value, list):
+        for item in value:
+            run_pre_save(item, add, depth + 1)
+    if not isinstance(value, ContainerValue):
+        return
     for field in value._layout.fields:
-        if type(field).pre_save is models.Field.pre_save and not hasattr(field, "pre_save_inner"):
+        if type(field).pre_save is models.Field.pre_save:
             continue
         if value._document is not None and field.attname not in value.__dict__ and not getattr(field, "auto_now", False):
             continue
-        item = field.pre_save(value, add)
-        if not hasattr(field, "pre_save_inner") and not isinstance(field, models.FileField):
-            setattr(value, field.attname, item)
+        if hasattr(field, "make"):
+            run_pre_save(getattr(value, field.attname), add, depth + 1)
+        else:
+            item = field.pre_save(value, add)
+            if not isinstance(field, models.FileField):
+                setattr(value, field.attname, item)
+
+
+def check_levels(value, depth=1):
+    """Raises if values of containers nest too deeply, or in a circle."""
+    check_depth(depth)
+    if isinstance(value, ContainerValue):
+        for item in value.__dict__.values():
+            if isinstance(item, (dict, list, tuple, ContainerValue)):
+                check_levels(item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check_levels(item, depth + 1)
+    elif isinstance(value, Mapping) and type(value) is not StoredDocument:
+        for key in value:
+            check_levels(value[key], depth + 1)
 
 
 # ---- validation -----------------------------------------------------------------------------------------------------------

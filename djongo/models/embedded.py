@@ -23,6 +23,7 @@ from .base import DjongoField
 from .document import (
     ContainerValue,
     StoredDocument,
+    check_levels,
     clean_container,
     container_class,
     check_depth,
@@ -86,6 +87,8 @@ class ContainerField(DjongoField, models.Field):
 
     def clean(self, value, model_instance):
         try:
+            if not isinstance(model_instance, ContainerValue) and model_instance is not None:
+                check_levels(value)
             value = self.to_python(value)
             self.validate(value, model_instance)
             if value is not None:
@@ -292,11 +295,8 @@ class EmbeddedField(ContainerField):
 
     def pre_save(self, model_instance, add):
         value = super().pre_save(model_instance, add)
-        if isinstance(value, ContainerValue):
-            run_pre_save(value, add)
+        run_pre_save(value, add)
         return value
-
-    pre_save_inner = True
 
     def to_stored(self, value, connection, depth):
         check_depth(depth)

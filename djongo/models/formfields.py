@@ -1,57 +1,45 @@
-"""Which form fields the model fields ask for. djongo.forms has them; without it, documents and arrays are edited as JSON text."""
+"""Which form fields the model fields ask for (djongo.forms)."""
 
-import json
-
-from django import forms
-
-from .document import to_json
+from django.db import models
 
 
-def _forms():
-    try:
-        from djongo import forms as found
-    except ImportError:
-        return None
-    return found
+def _formfield(field, kwargs, **defaults):
+    return models.Field.formfield(field, **{**defaults, **kwargs})
 
 
-class JSONText(forms.JSONField):
-    """A document or array as JSON text."""
-
-    def prepare_value(self, value):
-        if isinstance(value, forms.fields.InvalidJSONInput):
-            return value
-        return json.dumps(to_json(value), ensure_ascii=False, cls=self.encoder) if not isinstance(value, str) else value
-
-    def has_changed(self, initial, data):
-        return super().has_changed(to_json(initial), data)
+def _without_form_arguments(kwargs):
+    return {name: value for name, value in kwargs.items() if name not in ("formfield_callback", "level")}
 
 
 def objectid_form_field():
-    return getattr(_forms(), "ObjectIdFormField", forms.CharField)
+    from djongo import forms
 
-
-def _instead(name, field, kwargs, **arguments):
-    """djongo.forms' class of that name with the arguments it takes, or JSON text."""
-    cls = getattr(_forms(), name, None)
-    if cls is None:
-        return super_formfield(field, form_class=JSONText, **kwargs)
-    return super_formfield(field, form_class=cls, **{**arguments, **kwargs})
-
-
-def super_formfield(field, **kwargs):
-    from django.db import models
-
-    return models.Field.formfield(field, **kwargs)
+    return forms.ObjectIdFormField
 
 
 def embedded_form_field(field, **kwargs):
-    return _instead("EmbeddedFormField", field, kwargs, model_field=field, model_form_class=field.model_form_class, model_form_kwargs=field.model_form_kwargs)
+    from djongo import forms
+
+    if kwargs.get("level", 1) > forms.MAX_LEVELS:
+        return _formfield(field, _without_form_arguments(kwargs), form_class=forms.JSONFormField, kind=dict)
+    return _formfield(
+        field, kwargs, form_class=forms.EmbeddedFormField, model_field=field, model_form_class=field.model_form_class, model_form_kwargs=field.model_form_kwargs
+    )
 
 
 def array_form_field(field, **kwargs):
-    return _instead("ArrayFormField", field, kwargs, model_field=field, model_form_class=field.model_form_class, model_form_kwargs=field.model_form_kwargs)
+    """A formset; JSON for arrays of arrays, of anything, and for what lies too deep."""
+    from djongo import forms
+
+    base = field.base_field
+    if kwargs.get("level", 1) > forms.MAX_LEVELS or base is None or isinstance(base, type(field)):
+        return _formfield(field, _without_form_arguments(kwargs), form_class=forms.JSONFormField, kind=list)
+    return _formfield(
+        field, kwargs, form_class=forms.ArrayFormField, model_field=field, model_form_class=field.model_form_class, model_form_kwargs=field.model_form_kwargs
+    )
 
 
 def json_form_field(field, **kwargs):
-    return _instead("JSONFormField", field, {"encoder": field.encoder, "decoder": field.decoder, **kwargs})
+    from djongo import forms
+
+    return _formfield(field, kwargs, form_class=forms.JSONFormField, kind={"list": list, "dict": dict}.get(field.kind_name))

@@ -59,7 +59,7 @@ class ObjectIdMixin(DjongoField):
     def formfield(self, **kwargs):
         from .formfields import objectid_form_field
 
-        return Field.formfield(self, **{"form_class": objectid_form_field(), "max_length": 24, **kwargs})
+        return Field.formfield(self, **{"form_class": objectid_form_field(), **kwargs})
 
 
 class GenericObjectIdField(ObjectIdMixin, Field):

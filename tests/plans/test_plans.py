@@ -107,3 +107,27 @@ def test_joins_start_at_the_smaller_side_only_if_that_pays(library, explain):
     assert plan.scans[0]["Relation Name"] == "library_book", plan.show()
     plan = explain(library.Book.objects.filter(publisher__name="publisher 7", author__name="author 7"))
     assert plan.documents <= 1 + 50 + 30, plan.show()
+
+
+def test_a_page_in_order(library, explain):
+    """The index on pages tells where the page ends; of the books before that, and of their authors, those of the page are read."""
+    plan = explain(library.Book.objects.order_by("-pages", "id")[:20])
+    assert plan.rows == 20
+    assert_reads_only(plan, documents=20 + 40, round_trips=2)
+    plan = explain(library.Book.objects.select_related("author", "publisher").order_by("-pages", "id")[:20])
+    assert plan.rows == 20
+    assert_reads_only(plan, documents=20 + 40 + 20 + 20, round_trips=4)
+    assert plan.documents_of("library_author") <= 20
+
+
+def test_a_page_in_the_order_of_an_index(library, explain):
+    plan = explain(library.Book.objects.select_related("author").order_by("-id")[40:60])
+    assert plan.rows == 20
+    assert_reads_only(plan, documents=130, round_trips=3)
+
+
+def test_a_left_join_that_where_makes_inner(library, explain):
+    books, authors = library.Book._meta.db_table, library.Author._meta.db_table
+    plan = explain(f"SELECT b.id FROM {books} b LEFT JOIN {authors} e ON e.id = b.editor_id WHERE e.name = %s", ["author 77"])
+    assert plan.rows > 0
+    assert_reads_only(plan, documents=plan.rows + 1, round_trips=2)
