@@ -689,7 +689,7 @@ static bool assigned_value(Emit *em, const ModifyQuery *m, const Assign *a, Valu
     if (!mql_constant(em, a->value, &v, unbound, parameter)) return false;
     if (*unbound) return true;
     if (!cast_assign(em->ev, &v, c->type, c->name, out)) return false;
-    if (out->type == SQM_NULL && c->not_null)
+    if (out->type == SQM_NULL && c->not_null && !c->implicit)
         return eval_fail(em->ev, a->value, SQM_ERROR_NOT_NULL_VIOLATION, "null value in column \"" STR_FMT "\" of relation \"" STR_FMT "\" violates not-null constraint",
                          STR_ARG(c->name), STR_ARG(m->table->name));
     return true;
