@@ -117,7 +117,7 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
         leaf->rows = whole(leaf);
         for (int i = 0; i < conditions->n; i++) {
             Expr *e = conditions->at[i];
-            if (!p->options->no_optimise && mql_can_match(e, rel)) {
+            if ((!p->options->no_optimise && mql_can_match(e, rel)) || mql_can_native(e, rel)) {
                 vec_push(p->cc->arena, &leaf->match, e);
                 plan_mark_pushed(e);
                 leaf->rows *= selectivity(e, rel, leaf->rows);
