@@ -370,6 +370,10 @@ static void key_list(Emit *em, const KeyFilter *keys, bson_t *ops) {
 static void key_filter(Emit *em, const KeyFilter *keys, bson_t *out) {
     bson_t ops;
     Str field = rel_field(em->rel, keys->column);
+    if (keys->n == 1 && !keys->none && str_is(field, "_id") && (keys->values[0].type == SQM_INT || keys->values[0].type == SQM_TEXT)) {     /* the server's fast path */
+        mql_value(out, "_id", &keys->values[0]);
+        return;
+    }
     bson_append_document_begin(out, field.p, (int)field.n, &ops);
     if (keys->n == 1 && !keys->none && !(em->rel->table->legacy && keys->values[0].type == SQM_UUID)) mql_value(&ops, "$eq", &keys->values[0]);
     else key_list(em, keys, &ops);
