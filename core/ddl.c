@@ -476,6 +476,22 @@ static void check_table_name(Ddl *d, Str name, Pos pos) {
     if (bad) fail(&d->cc, SQM_ERROR_SYNTAX, pos, "MongoDB cannot have a collection named \"" STR_FMT "\"", STR_ARG(name));
 }
 
+/* CREATE TABLE ... AS: the columns of its query. statement.c inserts the rows. */
+static void columns_of_query(Ddl *d, Table *t) {
+    Stmt select = {.tag = STMT_SELECT, .pos = d->stmt->pos, .select = d->stmt->select};
+    Parsed parsed = {.stmt = &select};
+    const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
+    for (int i = 0; i < q->n_visible; i++) {
+        const Target *target = &q->targets.at[i];
+        Column c = {.name = keep(d, target->name), .field = field_of(d, target->name), .type = target->expr->type};
+        if (c.type.tag == TYPE_ROW) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, target->expr->pos, "a column of rows is not supported: \"" STR_FMT "\"", STR_ARG(c.name));
+        if (table_find_column(t, c.name) >= 0) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, d->stmt->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(c.name));
+        if (str_is(c.field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a column \"_id\" of CREATE TABLE AS is not supported: give it another name");
+        if (c.type.tag == TYPE_UNKNOWN && target->expr->tag == EXPR_CONST) c.type = TYPE(TEXT);
+        PUSH(d, &t->columns, c);
+    }
+}
+
 static void create_table(Ddl *d) {
     const AstCreateTable *s = d->stmt->create_table;
     if (s->temporary) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a temporary table is not supported");
@@ -491,6 +507,7 @@ static void create_table(Ddl *d) {
         Column c = make_column(d, t, s->columns.at[i]);
         PUSH(d, &t->columns, c);
     }
+    if (d->stmt->select) columns_of_query(d, t);
     for (int pass = 0; pass < 2; pass++) {      /* the key first: others may refer to it */
         for (int i = 0; i < s->columns.n; i++)
             for (int k = 0; k < s->columns.at[i]->constraints.n; k++) {
@@ -1030,7 +1047,8 @@ static void create_index(Ddl *d) {
     Index index = {.unique = s->unique, .nulls_not_distinct = s->nulls_not_distinct, .where_text = keep(d, s->where_text)};
     Numbers columns = {0};
     for (int i = 0; i < s->keys.n; i++) {
-        const AstIndexKey *k = &s->keys.at[i];
+        AstIndexKey key = ddl_index_key(d, t, &s->keys.at[i], s->unique);
+        const AstIndexKey *k = &key;
         known_collation(d, k->collation, k->pos);
         int column = k->expr || !k->column.n ? -1 : named_column(d, t, k->column, k->pos);
         Str text = k->expr_text;

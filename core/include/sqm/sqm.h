@@ -137,7 +137,7 @@ SQM_EXPORT bool sqm_in_transaction(const sqm_connection_t *db);
 /* The tables written in the open transaction, as a JSON array of names. malloc'ed; sqm_free. */
 SQM_EXPORT bool sqm_written_tables(const sqm_connection_t *db, char **out, sqm_error_t *error);
 
-/* The catalogue as JSON text: the names of all tables (a JSON array), or one table's description (shape: docs/architecture.md, "Catalogue").
+/* The catalogue as JSON text: all tables (an array of {"name", "type": "table" or "view", "comment"}), or one table's description (shape: docs/architecture.md, "Catalogue").
  * *out is malloc'ed; free it with sqm_free. */
 SQM_EXPORT bool sqm_tables(sqm_connection_t *db, char **out, sqm_error_t *error);
 SQM_EXPORT bool sqm_table(sqm_connection_t *db, const char *name, char **out, sqm_error_t *error);
