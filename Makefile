@@ -71,6 +71,12 @@ test-shell: build  ## the sqm program
 test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
 	@$(PY) tools/run_tests.py plans
 
+test-legacy: build  ## databases of djongo 1.3 and of the official backend, ENFORCE_SCHEMA, djongo_diff
+	@$(PY) tools/run_tests.py legacy
+
+test-djongo13: build  ## the same on a database that djongo 1.3.7 writes now
+	@$(PY) tools/run_tests.py djongo13
+
 test-browser:  ## the admin of examples/blog in headless Chromium; screenshots in .cache/browser/
 	@$(PYTHON3) tools/bootstrap.py test
 	@$(PY) tools/run_tests.py browser

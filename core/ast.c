@@ -1107,6 +1107,9 @@ static void dump_stmt(Dump *d, const Stmt *s) {
     }
     if (s->create_table) {
         word(d, "temporary", s->create_table->temporary);
+        word(d, "adopt", s->create_table->adopt);
+        word(d, "implicit", s->create_table->implicit);
+        word(d, "enforced", s->create_table->enforced);
         at(d, s->pos);
         for (int i = 0; i < s->create_table->columns.n; i++) dump_column(d, s->create_table->columns.at[i]);
         for (int i = 0; i < s->create_table->constraints.n; i++) dump_constraint(d, s->create_table->constraints.at[i]);

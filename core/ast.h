@@ -242,6 +242,7 @@ typedef VEC(AstOption) AstOptions;
 typedef struct AstCreateTable {
     Str table;
     bool if_not_exists, temporary;
+    bool adopt, implicit, enforced;                 /* WITH (...): see ddl_adopt.c */
     VEC(AstColumnDef *) columns;
     VEC(AstConstraint *) constraints;
     AstOptions options;
@@ -258,7 +259,7 @@ typedef enum AlterTag {
 typedef struct AstAlter {
     AlterTag tag;
     Str name, new_name;                      /* column or constraint; RENAME's new name */
-    bool if_exists, if_not_exists, cascade;
+    bool if_exists, if_not_exists, cascade, enforced, lenient;
     AstColumnDef *column;
     AstType *type;
     AstExpr *expr;                           /* USING, DEFAULT */

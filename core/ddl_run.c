@@ -555,14 +555,16 @@ static int64_t wall_clock(void) {
 static bool refresh(Server *s, Catalog *current, const Stmt *stmt, bool stored, Catalog **out, sqm_error_t *error) {
     Catalog *base = catalog_retain(current), *fresh;
     if (s && stmt->tag != STMT_DROP_DATABASE && stmt->tag != STMT_CREATE_DATABASE) {
-        if (stored) {
+        bool adopt = stmt->create_table && stmt->create_table->adopt;     /* of a collection that others may have made just now, without a new version */
+        if (stored || (adopt && !catalog_find_table(base, stmt->name))) {
             if (!schema_load(s, base->database, &fresh, error)) goto fail;
             catalog_release(base);
             base = fresh;
         }
         Str name = stmt->create_index ? stmt->create_index->table : stmt->name;
-        const Table *t = (stmt->tag == STMT_ALTER_TABLE || stmt->tag == STMT_CREATE_INDEX) ? catalog_find_table(base, name) : NULL;
-        if (t && t->legacy) {
+        bool alter = stmt->tag == STMT_ALTER_TABLE || stmt->tag == STMT_CREATE_INDEX;
+        const Table *t = alter || adopt ? catalog_find_table(base, name) : NULL;
+        if (t && (t->legacy || (adopt && !t->declared && !t->view_text.n))) {
             if (!schema_look(s, base, t->name, &fresh, error)) goto fail;
             catalog_release(base);
             base = fresh;

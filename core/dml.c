@@ -133,7 +133,7 @@ int dml_id_column(const Table *t) {
 }
 
 bool dml_required(const Table *t, int c) {
-    if (t->columns.at[c].not_null) return true;
+    if (t->columns.at[c].not_null && !t->columns.at[c].implicit) return true;
     for (int i = 0; i < t->primary_key.n; i++)
         if (t->primary_key.at[i] == c) return true;
     return t->declared && str_is(t->columns.at[c].field, "_id");
@@ -180,9 +180,12 @@ bool dml_assign(Dml *d, int c, const Value *v, const Expr *e, Value *out) {
     const Column *column = &d->table->columns.at[c];
     if (stays(v, column->type)) *out = *v;
     else if (!cast_assign(&d->ev, v, column->type, column->name, out) || !read_back(d, column, out)) return point_at(d->x->error, e);
-    if (out->type != SQM_NULL || !dml_required(d->table, c)) return true;
+    return out->type != SQM_NULL || !dml_required(d->table, c) || dml_null_violation(d, c, e);
+}
+
+bool dml_null_violation(Dml *d, int c, const Expr *e) {
     error_set(d->x->error, SQM_ERROR_NOT_NULL_VIOLATION, "null value in column \"" STR_FMT "\" of relation \"" STR_FMT "\" violates not-null constraint",
-              STR_ARG(column->name), STR_ARG(d->table->name));
+              STR_ARG(d->table->columns.at[c].name), STR_ARG(d->table->name));
     return point_at(d->x->error, e);
 }
 
