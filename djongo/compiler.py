@@ -128,7 +128,7 @@ class SQLCompiler(ArrayTables, compiler.SQLCompiler):
         for i, expression in enumerate(expressions):
             if isinstance(expression, ColPairs):
                 return  # a composite key: positions aren't columns
-            field = getattr(expression, "target", None)
+            field = expression.target if isinstance(expression, Col) else None
             if field is None or field.null or field.primary_key or not field.has_default():
                 continue
             join = self.query.alias_map.get(expression.alias)
@@ -139,11 +139,11 @@ class SQLCompiler(ArrayTables, compiler.SQLCompiler):
 
     def get_converters(self, expressions):
         converters = super().get_converters(expressions)
-        self._add_defaults(converters, expressions)
         if converters and self.select and len(expressions) == self.col_count:
             for i, format in enumerate(self.formats() or b""):
                 if format != ORDINARY:
                     converters.pop(i, None)
+        self._add_defaults(converters, expressions)
         return converters
 
 

@@ -267,7 +267,7 @@ class Related(Expression):
 
     def __init__(self, path, foreign_key, name):
         target = foreign_key.remote_field.model
-        self.path, self.name, self.target = path, name, target
+        self.path, self.name, self.model = path, name, target
         self.key = target_field(foreign_key)
         found = target._meta.pk if name == "pk" else target._meta.get_field(name)
         if not getattr(found, "concrete", False):
@@ -284,7 +284,7 @@ class Related(Expression):
     def as_sql(self, compiler, connection):
         quote = compiler.quote_name_unless_alias
         sql, params = compiler.compile(self.path)
-        table = quote(self.target._meta.db_table)
+        table = quote(self.model._meta.db_table)
         level = self.depth()
         key_column = self.foreign_key.target_field.column
         return f'(SELECT "r{level}".{quote(self.column.column)} FROM {table} "r{level}" WHERE "r{level}".{quote(key_column)} = {sql})', params
