@@ -576,7 +576,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     int limit_parameter = -1, offset_parameter = -1;
     em->rel = scan->rel;
     *never = scan->never;
-    bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
+    bool ok = mql_match_narrowed(em, &scan->match, &scan->narrow, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
     if (ok) add_keys(em, scan, request->keys, request->n_keys, &filter, never);
