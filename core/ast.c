@@ -10,6 +10,19 @@
 #include <bson/bson.h>
 #include <stdio.h>
 
+const char *join_kind_text(JoinKind k) {
+    switch (k) {
+    case JOIN_INNER: return "INNER";
+    case JOIN_LEFT: return "LEFT";
+    case JOIN_RIGHT: return "RIGHT";
+    case JOIN_FULL: return "FULL";
+    case JOIN_CROSS: return "CROSS";
+    case JOIN_SEMI: return "SEMI";
+    case JOIN_ANTI: return "ANTI";
+    }
+    return "";
+}
+
 const char *ast_expr_name(AstExprTag tag) {
     static const char *const names[] = {
 #define AST_EXPR(t, text) [AST_##t] = text,
@@ -1094,6 +1107,9 @@ static void dump_stmt(Dump *d, const Stmt *s) {
     }
     if (s->create_table) {
         word(d, "temporary", s->create_table->temporary);
+        word(d, "adopt", s->create_table->adopt);
+        word(d, "implicit", s->create_table->implicit);
+        word(d, "enforced", s->create_table->enforced);
         at(d, s->pos);
         for (int i = 0; i < s->create_table->columns.n; i++) dump_column(d, s->create_table->columns.at[i]);
         for (int i = 0; i < s->create_table->constraints.n; i++) dump_constraint(d, s->create_table->constraints.at[i]);

@@ -242,6 +242,7 @@ typedef VEC(AstOption) AstOptions;
 typedef struct AstCreateTable {
     Str table;
     bool if_not_exists, temporary;
+    bool adopt, implicit, enforced;                 /* WITH (...): see ddl_adopt.c */
     VEC(AstColumnDef *) columns;
     VEC(AstConstraint *) constraints;
     AstOptions options;
@@ -258,7 +259,7 @@ typedef enum AlterTag {
 typedef struct AstAlter {
     AlterTag tag;
     Str name, new_name;                      /* column or constraint; RENAME's new name */
-    bool if_exists, if_not_exists, cascade;
+    bool if_exists, if_not_exists, cascade, enforced, lenient;
     AstColumnDef *column;
     AstType *type;
     AstExpr *expr;                           /* USING, DEFAULT */
@@ -323,6 +324,7 @@ Parsed parse(Compile *cc, bool literal_percent);
 /* Parses a stand-alone expression (stored CHECK, DEFAULT, index conditions). */
 AstExpr *parse_expression(Compile *cc);
 
+const char *join_kind_text(JoinKind k);                      /* "INNER" */
 const char *ast_expr_name(AstExprTag tag);
 const char *stmt_name(StmtTag tag);
 /* S-expression dump, one node a line, positions shown as @12+3. */

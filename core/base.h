@@ -64,6 +64,10 @@ void text_adds(Text *t, const char *z);
 void text_addf(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Compile context: one per prepare. */
+/* A table that somebody else may know more about than the catalogue does: see sqm_options_t.define. */
+typedef struct Wanted { Str table, column; enum { WANTED_TABLE, WANTED_COLUMN, WANTED_COLLECTION, WANTED_LEGACY } kind; } Wanted;
+typedef VEC(Wanted) WantedList;
+
 typedef struct Compile {
     Arena *arena;
     Str sql;
@@ -71,6 +75,7 @@ typedef struct Compile {
     jmp_buf exit;
     int depth;              /* nesting of the construct at hand; guards the C stack */
     Str *undeclared;        /* may be NULL; receives the name of an undeclared collection whose documents nobody has looked at yet */
+    WantedList *wanted;     /* may be NULL; receives the names of tables, and columns, that the catalogue doesn't have or only knows by hearsay */
 } Compile;
 #define MAX_DEPTH 1000           /* nested parentheses, subqueries, expressions */
 #define MAX_SQL_BYTES (16u << 20)

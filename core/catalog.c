@@ -107,7 +107,7 @@ void catalog_put_table(Catalog *c, Table *t) {
 Table *table_new(Arena *a, Str name) {
     Table *t = NEW(a, Table);
     t->name = arena_str(a, name.p, name.n);
-    t->declared = true;
+    t->declared = t->described = true;
     t->row_estimate = -1;
     return t;
 }
@@ -279,6 +279,7 @@ static bool read_column(Reader *r, const bson_t *d) {
     c.indexed = read_flag(d, "indexed");
     c.hidden = c.indexed || read_flag(d, "hidden");
     c.identity = read_flag(d, "identity");
+    c.implicit = read_flag(d, "implicit");
     c.default_text = read_text(r->arena, d, "default");
     c.generated_text = read_text(r->arena, d, "generated");
     c.generated_stored = read_flag(d, "stored");
@@ -372,6 +373,7 @@ static bool is_automatic(const bson_t *automatic, Str name) {
 static void read_legacy(Reader *r, const bson_t *document) {
     Table *t = r->table;
     t->legacy = true;
+    t->described = false;
     bson_t fields, field, automatic;
     bson_iter_t it;
     bool any_automatic = read_container(document, "auto", &automatic);
@@ -416,6 +418,8 @@ bool catalog_load_table(Catalog *c, const bson_t *document, sqm_error_t *error) 
         if (!read_list(&r, document, "columns", read_column)) return false;
         READ_COLUMNS(&r, document, "primary_key", &t->primary_key);
         t->legacy = read_flag(document, "legacy");
+        t->implicit = read_flag(document, "implicit");
+        t->enforced = read_flag(document, "enforced");
         if (!read_list(&r, document, "constraints", read_constraint) || !read_list(&r, document, "indexes", read_index)) return false;
     }
     t->comment = read_text(&c->arena, document, "comment");
@@ -427,7 +431,7 @@ bool catalog_load_table(Catalog *c, const bson_t *document, sqm_error_t *error) 
 
 const Table *catalog_sample_table(Catalog *c, Str name, const bson_t *const *samples, int n) {
     Table *t = table_new(&c->arena, name);
-    t->declared = false;
+    t->declared = t->described = false;
     vec_push(&c->arena, &t->columns, ((Column){.name = STR("_id"), .field = STR("_id"), .not_null = true}));
     vec_push(&c->arena, &t->primary_key, 0);
     for (int i = 0; i < n; i++) {
@@ -484,6 +488,7 @@ static void put_column(bson_t *d, const Column *c) {
     put_flag(d, "hidden", c->hidden);
     put_flag(d, "indexed", c->indexed);
     put_flag(d, "identity", c->identity);
+    put_flag(d, "implicit", c->implicit);
     put_text(d, "default", c->default_text);
     put_text(d, "generated", c->generated_text);
     put_flag(d, "stored", c->generated_stored);
@@ -588,6 +593,8 @@ void catalog_table_document(const Table *t, bson_t *out) {
     }
     bson_append_array_end(out, &list);
     bson_append_bool(out, "legacy", -1, t->legacy);
+    bson_append_bool(out, "implicit", -1, t->implicit);
+    bson_append_bool(out, "enforced", -1, t->enforced);
     bson_append_utf8(out, "comment", -1, t->comment.n ? t->comment.p : "", (int)t->comment.n);
     bson_append_utf8(out, "view", -1, t->view_text.n ? t->view_text.p : "", (int)t->view_text.n);
     bson_append_utf8(out, "options", -1, t->options.n ? t->options.p : "", (int)t->options.n);
@@ -647,6 +654,7 @@ static void describe_column(Text *out, const Table *t, int i) {
     say_flag(out, "not_null", c->not_null);
     say_text(out, "default", c->default_text);
     say_flag(out, "auto", c->identity);
+    say_flag(out, "implicit", c->implicit);
     say_flag(out, "primary_key", in_primary_key(t, i));
     say_number(out, "max_length", text ? c->type.length : -1);
     say_number(out, "precision", numeric ? c->type.length : -1);
@@ -761,6 +769,9 @@ void catalog_describe(const Table *t, Text *out) {
     text_adds(out, t->options.n ? t->options.p : "null");
     say_flag(out, "declared", t->declared);
     say_flag(out, "legacy", t->legacy);
+    say_flag(out, "described", t->described);
+    say_flag(out, "implicit", t->implicit);
+    say_flag(out, "enforced", t->enforced);
     text_adds(out, "}");
 }
 

@@ -4,7 +4,7 @@
  * until they are compiled again. Stored form: one document per table in the `__schema__` collection (djongo 1.3's layout, extended):
  *   { name: "app_book", auto: {field_names: ["id"], seq: 4}, fields: {id: {type_code: "int"}, ...},          <- djongo 1.3
  *     columns: [{name, field, type: "varchar(30)", not_null, identity, default, generated, stored, collation, comment}],   <- ours
- *     primary_key: ["id"], constraints: [...], indexes: [...], comment, view }
+ *     primary_key: ["id"], constraints: [...], indexes: [...], comment, view, legacy, implicit, enforced }
  * A document without `columns` was written by djongo 1.3: its columns are read from `fields`, its pk is an ordinary field, `_id` an extra ObjectId. */
 #ifndef SQM_CATALOG_H
 #define SQM_CATALOG_H
@@ -22,6 +22,7 @@ typedef struct Column {
     bool hidden;        /* not part of SELECT * (the ObjectId _id beside a djongo 1.3 table's own key; `indexed` ones) */
     bool indexed;       /* no column of SQL's: the value of an expression that indexes are on (generated_text), which nobody can name. docs/semantics.md */
     bool identity;      /* fed from the table's counter */
+    bool implicit;      /* declared over documents that were there: they may lack it (not_null then binds writers only); ADD COLUMN may declare it anew */
     Str default_text;   /* SQL expression or empty */
     Str generated_text; /* GENERATED ALWAYS AS (...) or empty */
     bool generated_stored;
@@ -63,7 +64,10 @@ typedef struct Table {
     Index id_index;             /* "_id_": one key, the column that lies in _id (keys.n 0: none does). Kept up by catalog_put_table */
     VEC(Constraint) constraints;
     bool declared;              /* false: a collection nobody declared; columns come from a sample and unknown names are allowed */
-    bool legacy;                /* its rows were written by djongo 1.3, at least partly: UUIDs of either subtype */
+    bool legacy;                /* its rows were written by djongo 1.3 or another program, at least partly: UUIDs of either subtype */
+    bool described;             /* false: declared by djongo 1.3, types are what its type codes say (a date is a timestamp, a duration an integer) */
+    bool enforced;              /* the collection's validator holds all columns: types, NOT NULL, lengths, no other fields */
+    bool implicit;              /* nobody wrote its CREATE TABLE yet: it was made or adopted on demand, and CREATE TABLE may come later */
     Str options;                /* JSON of create's further fields: {"capped": true, "size": 4096} */
     Str view_text;              /* CREATE VIEW body, or empty */
     Str comment;

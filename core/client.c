@@ -642,9 +642,11 @@ bool server_writing(const Server *s) { return s->writing; }
 
 bool server_still_valid(Server *s, sqm_error_t *error) {
     if (!s->renew || s->renewing || clock_ms() < *s->until) return true;
+    int64_t trips = s->round_trips;     /* a renewal is nobody's: it happens once in a while, whatever is asked */
     s->renewing = true;
     bool ok = s->renew(s->renew_context, error);
     s->renewing = false;
+    s->round_trips = trips;
     return ok;
 }
 int64_t server_round_trips(const Server *s) { return s->round_trips; }
@@ -736,10 +738,12 @@ bool server_command_read(Server *s, const bson_t *command, ServerCursor **out, s
     if (server_forked(s)) return server_check(s, error);
     bson_t reply;
     Failure failure;
-    if (!server_send(s, s->database, command, &s->channel->opts[SESSION_PLAIN], SEND_RAW, &reply, &failure)) {
-        server_report(s, &failure, command, &reply, error);
+    for (int attempt = 0;; attempt++) {
+        if (server_send(s, s->database, command, &s->channel->opts[SESSION_PLAIN], SEND_RAW, &reply, &failure)) break;
+        bool again = attempt == 0 && failure.retryable;     /* as the driver does with the reads it knows of */
+        if (!again) server_report(s, &failure, command, &reply, error);
         bson_destroy(&reply);
-        return false;
+        if (!again) return false;
     }
     *out = cursor_open(s, &reply, 0, error);
     return *out != NULL;

@@ -393,6 +393,25 @@ static Walk find_sublink(Expr *e, void *context) {
     return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
 }
 
+/* Have the rows that are there a parent each? One that hasn't is looked for by the server; keys that aren't checked later aren't now. */
+static void expect_parents(Ddl *d, Change *change, const Constraint *c) {
+    const Table *t = change->table, *other = str_eq(c->references, t->name) ? t : catalog_find_table(d->next, c->references);
+    if (c->columns.n != 1 || c->references_columns.n != 1 || t->legacy || !other || !other->declared || other->legacy || other->view_text.n) return;
+    int column = table_find_column(other, c->references_columns.at[0]);
+    if (column < 0) return;
+    const Column *child = &t->columns.at[c->columns.at[0]], *parent = &other->columns.at[column];
+    if (!foreign_key_comparable(child->type, parent->type)) return;
+    Str message = arena_printf(&d->arena, "insert or update on table \"" STR_FMT "\" violates foreign key constraint \"" STR_FMT "\": a row of it refers to a row that is not present in table \"" STR_FMT "\"",
+                               STR_ARG(t->name), STR_ARG(c->name), STR_ARG(other->name));
+    bson_t *command = ddl_command(d, "aggregate", t->name);
+    const char *local = arena_str(&d->arena, child->field.p, child->field.n).p, *foreign = arena_str(&d->arena, parent->field.p, parent->field.n).p,
+               *from = arena_str(&d->arena, other->name.p, other->name.n).p;
+    BCON_APPEND(command, "pipeline", "[", "{", "$match", "{", local, "{", "$ne", BCON_NULL, "}", "}", "}",
+                "{", "$lookup", "{", "from", BCON_UTF8(from), "localField", BCON_UTF8(local), "foreignField", BCON_UTF8(foreign), "as", "__parent", "}", "}",
+                "{", "$match", "{", "__parent", "{", "$size", BCON_INT32(0), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]", "cursor", "{", "}");
+    note(d, change, (Step){.tag = STEP_NONE, .check = true, .command = command, .code = SQM_ERROR_FOREIGN_KEY_VIOLATION, .message = message});
+}
+
 /* `column` >= 0: written beside that column. `change`: the table has rows (NULL: it is being created). `source`: where the values of a new key column come from. */
 static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *ast, int column, Rewrite *source) {
     static const char *const suffixes[] = {[CONSTRAINT_PRIMARY_KEY] = "pkey", [CONSTRAINT_UNIQUE] = "key", [CONSTRAINT_CHECK] = "check", [CONSTRAINT_FOREIGN_KEY] = "fkey"};
@@ -441,7 +460,10 @@ static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint
     case CONSTRAINT_CHECK:
         if (change) expect_check(d, change, &c);
         break;
-    case CONSTRAINT_FOREIGN_KEY: add_foreign_key(d, t, &c, ast); break;
+    case CONSTRAINT_FOREIGN_KEY:
+        add_foreign_key(d, t, &c, ast);
+        if (change) expect_parents(d, change, &c);
+        break;
     }
     PUSH(d, &t->constraints, c);
 }
@@ -454,12 +476,29 @@ static void check_table_name(Ddl *d, Str name, Pos pos) {
     if (bad) fail(&d->cc, SQM_ERROR_SYNTAX, pos, "MongoDB cannot have a collection named \"" STR_FMT "\"", STR_ARG(name));
 }
 
+/* CREATE TABLE ... AS: the columns of its query. statement.c inserts the rows. */
+static void columns_of_query(Ddl *d, Table *t) {
+    Stmt select = {.tag = STMT_SELECT, .pos = d->stmt->pos, .select = d->stmt->select};
+    Parsed parsed = {.stmt = &select};
+    const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
+    for (int i = 0; i < q->n_visible; i++) {
+        const Target *target = &q->targets.at[i];
+        Column c = {.name = keep(d, target->name), .field = field_of(d, target->name), .type = target->expr->type};
+        if (c.type.tag == TYPE_ROW) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, target->expr->pos, "a column of rows is not supported: \"" STR_FMT "\"", STR_ARG(c.name));
+        if (table_find_column(t, c.name) >= 0) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, d->stmt->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(c.name));
+        if (str_is(c.field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a column \"_id\" of CREATE TABLE AS is not supported: give it another name");
+        if (c.type.tag == TYPE_UNKNOWN && target->expr->tag == EXPR_CONST) c.type = TYPE(TEXT);
+        PUSH(d, &t->columns, c);
+    }
+}
+
 static void create_table(Ddl *d) {
     const AstCreateTable *s = d->stmt->create_table;
     if (s->temporary) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a temporary table is not supported");
     check_table_name(d, s->table, d->stmt->pos);
     Table *old = exact_table(d, s->table);
-    if (old && (old->declared || old->view_text.n)) {
+    bool adopt = s->adopt && old && !old->view_text.n, take_over = !adopt && old && old->implicit;
+    if (old && (old->declared || old->view_text.n) && !adopt && !take_over) {
         if (s->if_not_exists) return;
         fail(&d->cc, SQM_ERROR_DUPLICATE_TABLE, d->stmt->pos, "relation \"" STR_FMT "\" already exists", STR_ARG(s->table));
     }
@@ -469,6 +508,7 @@ static void create_table(Ddl *d) {
         Column c = make_column(d, t, s->columns.at[i]);
         PUSH(d, &t->columns, c);
     }
+    if (d->stmt->select) columns_of_query(d, t);
     for (int pass = 0; pass < 2; pass++) {      /* the key first: others may refer to it */
         for (int i = 0; i < s->columns.n; i++)
             for (int k = 0; k < s->columns.at[i]->constraints.n; k++) {
@@ -489,7 +529,19 @@ static void create_table(Ddl *d) {
     }
     Change *change = NEW(&d->arena, Change);
     *change = (Change){.table = t, .stored = t->name, .structure = true, .reset_counter = counter};
-    if (old) {      /* a collection of that name, left by others or by a statement that was cut off: only if it holds nothing */
+    t->implicit = s->adopt || s->implicit;
+    t->enforced = s->enforced;
+    if (t->implicit) change->raise_counter = counter, change->reset_counter = false;     /* two processes may come to it at the same time */
+    if (adopt) {
+        *change = (Change){.table = t, .stored = t->name};
+        ddl_adopt(d, change, t, old);
+        catalog_put_table(d->next, change->table);
+        vec_push(&d->arena, &d->changes, change);
+        return;
+    }
+    if (take_over) {
+        ddl_take_over(d, change, t, old);
+    } else if (old) {      /* a collection of that name, left by others or by a statement that was cut off: only if it holds nothing */
         bson_t *find = ddl_command(d, "find", t->name);
         BSON_APPEND_INT32(find, "limit", 1);
         vec_push(&d->arena, &d->steps, ((Step){.tag = STEP_NONE, .check = true, .command = find, .code = SQM_ERROR_DUPLICATE_TABLE,
@@ -498,7 +550,7 @@ static void create_table(Ddl *d) {
     }
     catalog_put_table(d->next, t);
     vec_push(&d->arena, &d->changes, change);
-    ddl_assemble(d, change, true);
+    ddl_assemble(d, change, !take_over);
 }
 
 /* ---- texts that name columns ---- */
@@ -570,15 +622,18 @@ static bool generated_from(Ddl *d, const Table *t, int generated, int column) {
 static void alter_add_column(Ddl *d, Table *t, const AstAlter *a) {
     const AstColumnDef *def = a->column;
     int there = table_find_column(t, def->name);
-    if (there >= 0 && !t->columns.at[there].hidden) {
+    bool redefine = there >= 0 && str_eq(t->columns.at[there].name, def->name) && ddl_may_redefine(t, there);
+    if (there >= 0 && !t->columns.at[there].hidden && !redefine) {
         if (a->if_not_exists) return;
         fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, def->pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" already exists", STR_ARG(def->name), STR_ARG(t->name));
     }
     Change *change = change_of(d, t, true);
+    if (redefine) t->columns.at[there].name = (Str){0};
     Column c = make_column(d, t, def);
     if (str_is(c.field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, def->pos, "a column \"_id\" cannot be added, MongoDB documents always have it");
-    int number = t->columns.n;
-    PUSH(d, &t->columns, c);
+    int number = redefine ? there : t->columns.n;
+    if (redefine) t->columns.at[there] = c;
+    else PUSH(d, &t->columns, c);
     const Table *rows = table_copy(&d->arena, t);
     Rewrite *r = rewrite_of(d, rows, t->name, &c, -1);
     Value value = sqm_null();
@@ -606,8 +661,7 @@ static void alter_add_column(Ddl *d, Table *t, const AstAlter *a) {
             end_update(command, &list, &one, &u, &set);
             note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
         } else if (c.not_null) {
-            expect_none(d, change, NULL, SQM_ERROR_NOT_NULL_VIOLATION,
-                        arena_printf(&d->arena, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" contains null values", STR_ARG(c.name), STR_ARG(t->name)));
+            expect_no_nulls(d, change, &c);
         }
     } else if (computed) {
         note_rewrite(d, change, r, true);
@@ -632,8 +686,7 @@ static bool in_list(const int *numbers, int n, int column) {
 }
 
 /* Takes a column that no index, key or constraint names any more out of the catalogue and out of the documents. */
-static void remove_column(Ddl *d, Table *t, Change *change, int column) {
-    Column gone = t->columns.at[column];
+static void forget_column(Table *t, int column) {
     renumber(t->primary_key.at, &t->primary_key.n, column);
     for (int i = 0; i < t->indexes.n; i++) {
         renumber(t->indexes.at[i].include.at, &t->indexes.at[i].include.n, column);
@@ -642,6 +695,11 @@ static void remove_column(Ddl *d, Table *t, Change *change, int column) {
     for (int i = 0; i < t->constraints.n; i++) renumber(t->constraints.at[i].columns.at, &t->constraints.at[i].columns.n, column);
     memmove(&t->columns.at[column], &t->columns.at[column + 1], sizeof *t->columns.at * (size_t)(t->columns.n - column - 1));
     t->columns.n--;
+}
+
+static void remove_column(Ddl *d, Table *t, Change *change, int column) {
+    Column gone = t->columns.at[column];
+    forget_column(t, column);
     if (str_is(gone.field, "_id")) return;
     bson_t list, one, u, unset;
     bson_t *command = begin_update(d, t->name, exists_filter(d, gone.field), "$unset", &list, &one, &u, &unset);
@@ -755,8 +813,23 @@ static void alter_drop_column(Ddl *d, Table *t, const AstAlter *a) {
     drop_unindexed(d, t, change);
 }
 
+static bool index_on(const Table *t, int column) {
+    for (int i = 0; i < t->indexes.n; i++)
+        for (int k = 0; k < t->indexes.at[i].keys.n; k++)
+            if (t->indexes.at[i].keys.at[k].column == column) return true;
+    return false;
+}
+
 static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
     int column = named_column(d, t, a->name, a->pos), other = table_find_column(t, a->new_name);
+    bool merge = false;
+    if (other >= 0 && other != column && ddl_may_redefine(t, other) && !index_on(t, other)) {   /* code that knew the new name came first */
+        change_of(d, t, true);
+        forget_column(t, other);
+        column -= column > other;
+        other = -1;
+        merge = true;
+    }
     if (other >= 0 && other != column) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" already exists", STR_ARG(a->new_name), STR_ARG(t->name));
     Change *change = change_of(d, t, true);
     Column *c = &t->columns.at[column];
@@ -778,9 +851,15 @@ static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
     if (str_is(c->field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "only the primary key can be called \"_id\"");
     if (str_eq(c->field, old_field)) return;
     for (int i = 0; i < t->indexes.n; i++) ddl_native_rename(d, &t->indexes.at[i], old_field, c->field);
-    bson_t list, one, u, rename;
-    bson_t *command = begin_update(d, t->name, exists_filter(d, old_field), "$rename", &list, &one, &u, &rename);
+    bson_t list, one, u, rename, *filter = exists_filter(d, old_field);
+    if (merge) bson_append_null(filter, c->field.p, (int)c->field.n);       /* missing or null: what was written under the new name stays */
+    bson_t *command = begin_update(d, t->name, filter, "$rename", &list, &one, &u, &rename);
     bson_append_utf8(&rename, old_field.p, (int)old_field.n, c->field.p, (int)c->field.n);
+    end_update(command, &list, &one, &u, &rename);
+    note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
+    if (!merge) return;
+    command = begin_update(d, t->name, exists_filter(d, old_field), "$unset", &list, &one, &u, &rename);
+    bson_append_utf8(&rename, old_field.p, (int)old_field.n, "", 0);
     end_update(command, &list, &one, &u, &rename);
     note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
 }
@@ -835,7 +914,7 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     const Table *rows = table_copy(&d->arena, t);
     Column *c = &t->columns.at[column];
     Type old = c->type, type = type_of(d, a->type);
-    bool same = is_own_cast(a->expr, c) && same_storage(old, type);
+    bool same = is_own_cast(a->expr, c) && same_storage(old, type) && !c->implicit;    /* the column may be of today's type and the documents of before */
     for (int i = 0; i < t->columns.n && !same; i++)
         if (i != column && !t->columns.at[i].indexed && generated_from(d, t, i, column))
             fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));
@@ -917,8 +996,9 @@ static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
     switch (a->tag) {
     case ALTER_SET_NOT_NULL:
         refuse_virtual(d, t, column, "NOT NULL", a->pos);
-        if (!c->not_null) expect_no_nulls(d, change, c);
+        if (!c->not_null || c->implicit) expect_no_nulls(d, change, c);
         c->not_null = true;
+        c->implicit = false;
         break;
     case ALTER_DROP_NOT_NULL:
         if (in_list(t->primary_key.at, t->primary_key.n, column)) fail(&d->cc, SQM_ERROR_SYNTAX, a->pos, "column \"" STR_FMT "\" is in a primary key", STR_ARG(c->name));
@@ -956,7 +1036,21 @@ static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
 }
 
 /* What a collection is created with can't be changed: its documents move into another one. */
+/* ENFORCED: whatever is written, by whomever, fits the columns. Not before the documents that are there do. */
+static void alter_storage(Ddl *d, Table *t, const AstAlter *a) {
+    Change *change = change_of(d, t, true);
+    t->enforced = a->enforced;
+    if (!t->enforced) return;
+    bson_t *filter = ddl_bson(d), *schema = ddl_json_schema(d, t), list;
+    BSON_APPEND_ARRAY_BEGIN(filter, "$nor", &list);
+    BSON_APPEND_DOCUMENT(&list, "0", schema);
+    bson_append_array_end(filter, &list);
+    expect_none(d, change, filter, SQM_ERROR_CHECK_VIOLATION, arena_printf(&d->arena, "collection \"" STR_FMT "\" has documents that don't fit the table's columns", STR_ARG(t->name)));
+}
+
 static void alter_options(Ddl *d, Table *t, const AstAlter *a) {
+    if (a->enforced || a->lenient) alter_storage(d, t, a);
+    if (!a->options.n) return;
     Change *change = change_of(d, t, true);
     Str options = ddl_native_collection(d, t->options, &a->options);
     if (str_eq(options, t->options)) return;

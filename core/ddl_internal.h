@@ -109,11 +109,21 @@ void ddl_null_filter(bson_t *filter, const Column *c);
 /* Indexes a table has on the server; indexes of the same shape exist once. */
 Physicals ddl_physical(Ddl *d, const Catalog *c, const Table *t);
 bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t);    /* NULL: none */
+bson_t *ddl_json_schema(Ddl *d, const Table *t);                    /* {$jsonSchema: ...}: what an ENFORCED table's documents are like */
 /* The filter of rows that violate a CHECK; NULL when MongoDB can't decide it: then *expr over *rel is to be computed here. */
 bson_t *ddl_violations(Ddl *d, const Catalog *c, const Table *t, const Constraint *check, const Rel **rel, const Expr **expr);
 bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list);   /* NULL for an empty list */
 /* Turns what was noted for a change into Ddl.steps. */
 void ddl_assemble(Ddl *d, Change *change, bool created);
+
+/* ---- ddl_adopt.c ---- */
+
+/* WITH (ADOPT): `wanted` is what the statement says, `old` the table as it is known (undeclared, djongo 1.3's, or described). change->table is what comes of it. */
+void ddl_adopt(Ddl *d, Change *change, Table *wanted, Table *old);
+/* An ordinary CREATE TABLE `t` over the implicit table `old`. */
+void ddl_take_over(Ddl *d, Change *change, Table *t, const Table *old);
+/* Was the column only declared on demand, so that ADD COLUMN may say what it is? */
+bool ddl_may_redefine(const Table *t, int column);
 
 /* ---- ddl_native.c ---- */
 

@@ -340,7 +340,7 @@ static void append_partial(Ddl *d, const Catalog *c, const Table *t, const Index
                 continue;
             }
             const Column *key = &t->columns.at[index->keys.at[i].column];
-            if (key->not_null || str_is(key->field, "_id") || bson_has_field(bounds, key->field.p)) continue;
+            if ((key->not_null && !key->implicit) || str_is(key->field, "_id") || bson_has_field(bounds, key->field.p)) continue;
             if (!append_bound(bounds, key)) {
                 char type[64];
                 fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "a unique index on column \"" STR_FMT "\" of type %s is not supported", STR_ARG(key->name), type_text(key->type, type, sizeof type));
@@ -481,6 +481,82 @@ static void append_not_false(Ddl *d, const Rel *rel, const Expr *e, bson_t *out)
     if (!mql_not_false(&em, e, out)) ddl_raise(d);
 }
 
+/* The BSON types a column's values have; NULL: any. */
+static const char *bson_types(Type type) {
+    switch (type.tag) {
+    case TYPE_INT2: case TYPE_INT4: case TYPE_INT8: return "int long";
+    case TYPE_TEXT: case TYPE_VARCHAR: case TYPE_CHAR: return "string";
+    case TYPE_BOOL: return "bool";
+    case TYPE_FLOAT4: case TYPE_FLOAT8: return "double int long";
+    case TYPE_NUMERIC: return "decimal";
+    case TYPE_BYTEA: case TYPE_UUID: return "binData";
+    case TYPE_DATE: case TYPE_TIME: case TYPE_TIMESTAMP: case TYPE_TIMESTAMPTZ: return "date";
+    case TYPE_INTERVAL: return "long int";
+    case TYPE_OBJECTID: return "objectId";
+    case TYPE_DOCUMENT: return "object";
+    case TYPE_ARRAY: return "array";
+    case TYPE_UNKNOWN: case TYPE_JSON: case TYPE_ROW: return NULL;
+    }
+    return NULL;
+}
+
+static void append_words(bson_t *list, const char *words, int n) {
+    while (*words) {
+        char digits[16];
+        const char *key;
+        size_t length = bson_uint32_to_string((uint32_t)n++, &key, digits, sizeof digits), word = strcspn(words, " ");
+        bson_append_utf8(list, key, (int)length, words, (int)word);
+        words += word + (words[word] == ' ');
+    }
+}
+
+bson_t *ddl_json_schema(Ddl *d, const Table *t) {
+    bson_t *out = ddl_bson(d), schema, list, properties, one;
+    int required = 0;
+    BSON_APPEND_DOCUMENT_BEGIN(out, "$jsonSchema", &schema);
+    BSON_APPEND_UTF8(&schema, "bsonType", "object");
+    for (int i = 0; i < t->columns.n; i++) required += t->columns.at[i].not_null && !t->columns.at[i].implicit && !table_column_is_virtual(t, i);
+    if (required) {     /* an empty list isn't allowed */
+        BSON_APPEND_ARRAY_BEGIN(&schema, "required", &list);
+        required = 0;
+        for (int i = 0; i < t->columns.n; i++) {
+            char digits[16];
+            const char *key;
+            const Column *c = &t->columns.at[i];
+            if (!c->not_null || c->implicit || table_column_is_virtual(t, i)) continue;
+            size_t length = bson_uint32_to_string((uint32_t)required++, &key, digits, sizeof digits);
+            bson_append_utf8(&list, key, (int)length, c->field.p, (int)c->field.n);
+        }
+        bson_append_array_end(&schema, &list);
+    }
+    BSON_APPEND_DOCUMENT_BEGIN(&schema, "properties", &properties);
+    bool has_id = false;
+    for (int i = 0; i < t->columns.n; i++) {
+        const Column *c = &t->columns.at[i];
+        const char *types = bson_types(c->type);
+        if (table_column_is_virtual(t, i)) continue;
+        has_id |= str_is(c->field, "_id");
+        bson_append_document_begin(&properties, c->field.p, (int)c->field.n, &one);
+        if (types && !c->hidden) {
+            BSON_APPEND_ARRAY_BEGIN(&one, "bsonType", &list);
+            bool null = !str_is(c->field, "_id") && (!c->not_null || c->implicit);
+            if (null) bson_append_utf8(&list, "0", 1, "null", 4);
+            append_words(&list, types, null);
+            bson_append_array_end(&one, &list);
+        }
+        if (type_is_text(c->type) && c->type.tag != TYPE_TEXT && c->type.length > 0) BSON_APPEND_INT32(&one, "maxLength", c->type.length);
+        bson_append_document_end(&properties, &one);
+    }
+    if (!has_id) {
+        BSON_APPEND_DOCUMENT_BEGIN(&properties, "_id", &one);
+        bson_append_document_end(&properties, &one);
+    }
+    bson_append_document_end(&schema, &properties);
+    BSON_APPEND_BOOL(&schema, "additionalProperties", false);
+    bson_append_document_end(out, &schema);
+    return out;
+}
+
 bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t) {
     bson_t *validator = ddl_bson(d), list, one;
     int n = 0;
@@ -496,6 +572,12 @@ bson_t *ddl_validator(Ddl *d, const Catalog *c, const Table *t) {
         bson_append_document_begin(&list, key, (int)length, &one);
         append_not_false(d, rel, e, &one);
         bson_append_document_end(&list, &one);
+    }
+    if (t->enforced) {      /* last: an error's number counts the checks */
+        char digits[16];
+        const char *key;
+        size_t length = bson_uint32_to_string((uint32_t)n++, &key, digits, sizeof digits);
+        bson_append_document(&list, key, (int)length, ddl_json_schema(d, t));
     }
     bson_append_array_end(validator, &list);
     return n ? validator : NULL;

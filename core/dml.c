@@ -92,9 +92,13 @@ void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
 
 static bool ends_here(const Dml *d) { return !d->x->nested && d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
 
-bool dml_satisfied(Dml *d, bool *satisfied) {
-    *satisfied = true;
-    return !ends_here(d) || foreign_ask(d->x->foreign, d->x->server, satisfied, d->x->error);
+bool dml_may_go_alone(const Dml *d) { return !ends_here(d); }
+
+static bool keys_hold(Dml *d) {
+    Exec *x = d->x;
+    bool satisfied;
+    return foreign_lock(x->foreign, x->server, x->error) && foreign_ask(x->foreign, x->server, &satisfied, x->error) &&
+           (satisfied || foreign_check(x->foreign, x->server, x->error));
 }
 
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
@@ -110,7 +114,7 @@ bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *conte
         bool retry = false;
         cascade_clear(x);
         if (!server_statement_begin(x->server, x->error)) return false;
-        bool ok = attempt(d, context) && (!ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
+        bool ok = attempt(d, context) && (!ends_here(d) || keys_hold(d));
         exec_forget(x);         /* its cursors and its view end with the transaction */
         if (server_statement_end(x->server, ok, &retry, x->error)) return true;
         if (!retry) return false;
@@ -129,7 +133,7 @@ int dml_id_column(const Table *t) {
 }
 
 bool dml_required(const Table *t, int c) {
-    if (t->columns.at[c].not_null) return true;
+    if (t->columns.at[c].not_null && !t->columns.at[c].implicit) return true;
     for (int i = 0; i < t->primary_key.n; i++)
         if (t->primary_key.at[i] == c) return true;
     return t->declared && str_is(t->columns.at[c].field, "_id");
@@ -176,9 +180,12 @@ bool dml_assign(Dml *d, int c, const Value *v, const Expr *e, Value *out) {
     const Column *column = &d->table->columns.at[c];
     if (stays(v, column->type)) *out = *v;
     else if (!cast_assign(&d->ev, v, column->type, column->name, out) || !read_back(d, column, out)) return point_at(d->x->error, e);
-    if (out->type != SQM_NULL || !dml_required(d->table, c)) return true;
+    return out->type != SQM_NULL || !dml_required(d->table, c) || dml_null_violation(d, c, e);
+}
+
+bool dml_null_violation(Dml *d, int c, const Expr *e) {
     error_set(d->x->error, SQM_ERROR_NOT_NULL_VIOLATION, "null value in column \"" STR_FMT "\" of relation \"" STR_FMT "\" violates not-null constraint",
-              STR_ARG(column->name), STR_ARG(d->table->name));
+              STR_ARG(d->table->columns.at[c].name), STR_ARG(d->table->name));
     return point_at(d->x->error, e);
 }
 

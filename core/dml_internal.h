@@ -32,8 +32,8 @@ typedef struct Cascade Cascade;
 void cascade_add(Dml *d, const ForeignKey *key, const Value *value);
 bool cascade_run(Dml *d);
 void cascade_clear(Exec *x);
-/* May a single write go without a transaction around it, as far as foreign keys are concerned? Asks for the parents. */
-bool dml_satisfied(Dml *d, bool *satisfied);
+/* May a single write go without a transaction around it, as far as foreign keys are concerned? */
+bool dml_may_go_alone(const Dml *d);
 /* Adds the RETURNING row of a written row. Nothing without RETURNING. */
 bool dml_return(Dml *d, const Value *row);
 /* Puts a row into the slots that relation `rel` of the row block has. */
@@ -44,6 +44,8 @@ bool dml_assign(Dml *d, int c, const Value *v, const Expr *e, Value *out);
 bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *checks);
 /* Must this column have a value? */
 bool dml_required(const Table *t, int c);
+/* Raises NOT_NULL_VIOLATION for the column. */
+bool dml_null_violation(Dml *d, int c, const Expr *e);
 /* SQL NULL of a JSON column is the missing field: BSON null is JSON's null there. */
 static inline bool dml_left_out(const Column *c, const Value *v) { return v->type == SQM_NULL && c->type.tag == TYPE_JSON && !c->indexed; }
 int dml_id_column(const Table *t);                                      /* the column that lies in _id; -1 */
@@ -87,7 +89,8 @@ typedef struct Insert {
     int id;                     /* the column in _id, -1 */
     int *order;                 /* columns as the document has them: _id's first */
     int *source;                /* column -> position in q->columns, -1 */
-    bool *required;
+    bool *required;             /* must have a value */
+    bool *forbidden;            /* must not be given NULL */
     bool has_identity, reads;
     int64_t first_id, n_ids, used_ids;  /* block of numbers taken from the counter */
     int64_t greatest, raised;   /* greatest number given explicitly; what the counter was raised to */

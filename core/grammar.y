@@ -706,9 +706,20 @@ stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) LP elements(E
     E->table = N.text;
     E->if_not_exists = A->if_not_exists = I;
     E->temporary = M;
+    E->adopt = p->adopt;
+    E->implicit = p->implicit;
+    E->enforced = p->enforced;
     E->options = O;
 }
-stmt(A) ::= CREATE temporary TABLE if_not_exists qname AS(T) select. { A = NULL; parse_refuse(p, token_pos(T), "CREATE TABLE ... AS"); }
+stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) AS(W) select(S). {
+    A = parse_stmt(p, STMT_CREATE_TABLE, T.at);
+    A->name = N.text;
+    A->if_not_exists = I;
+    A->create_table = NEW(p->arena, AstCreateTable);
+    *A->create_table = (AstCreateTable){.table = N.text, .if_not_exists = I, .temporary = M};
+    A->select = S;
+    A->text = parse_select_text(p, S, parse_span(p, W.at + W.len));
+}
 elements(A) ::= column(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->columns, C); }
 elements(A) ::= constraint(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->constraints, C); }
 elements(A) ::= elements(A) COMMA column(C). { PUSH(A->columns, C); }
@@ -801,7 +812,7 @@ column_opt ::= COLUMN.
 
 %type alter_column {AstAlter *}
 action(A) ::= alter_column(C). { A = C; A->pos = parse_span(p, A->pos.at); }
-action(A) ::= SET(T) LP options(L) RP. { A = NEW(p->arena, AstAlter); A->tag = ALTER_SET_OPTIONS; A->options = L; A->pos = parse_span(p, T.at); }
+action(A) ::= SET(T) LP options(L) RP. { A = NEW(p->arena, AstAlter); A->tag = ALTER_SET_OPTIONS; A->options = L; A->pos = parse_span(p, T.at); parse_alter_storage(p, A); }
 action(A) ::= RESET(T) LP names(L) RP. {
     A = NEW(p->arena, AstAlter);
     A->tag = ALTER_SET_OPTIONS;
@@ -843,6 +854,7 @@ using_expr(A) ::= USING expr(E). { A = E; }
 %type concurrently {bool}
 %type opclass {Str}
 stmt(A) ::= CREATE(T) unique_opt(U) INDEX concurrently(C) if_not_exists(I) index_name(N) ON only_opt qname(B) method_opt(M) LP index_keys(K) RP include_opt(X) nulls_distinct(D) options_opt(O) where_opt(W). {
+    parse_no_storage(p, token_pos(T), "CREATE INDEX ... WITH (ADOPT | IMPLICIT | ENFORCED | LENIENT)");
     A = parse_stmt(p, STMT_CREATE_INDEX, T.at);
     A->name = N.text;
     A->if_not_exists = I;
@@ -874,8 +886,9 @@ inner_path(A) ::= inner_path(B) DOT label(N). { A = arena_printf(p->arena, STR_F
 %type option {AstOption}
 options_opt(A) ::= . { A = (AstOptions){0}; }
 options_opt(A) ::= WITH LP options(L) RP. { A = L; }
-options(A) ::= option(O). { A = (AstOptions){0}; PUSH(A, O); }
-options(A) ::= options(A) COMMA option(O). { PUSH(A, O); }
+options(A) ::= option(O). { A = (AstOptions){0}; if (O.name.n) PUSH(A, O); }
+options(A) ::= options(A) COMMA option(O). { if (O.name.n) PUSH(A, O); }
+option(A) ::= label(N). { parse_storage(p, N); A = (AstOption){0}; }
 option(A) ::= label(N) EQ bexpr(E). { A = (AstOption){N.text, E, token_pos(N)}; }
 index_item(A) ::= func(F). { A = NEW(p->arena, AstIndexKey); A->expr = F; A->pos = F->pos; A->expr_text = parse_expr_text(p, F, F->pos); }
 index_item(A) ::= LP(T) expr(E) RP(U). { A = NEW(p->arena, AstIndexKey); A->expr = E; A->pos = token_span(p, T); A->expr_text = parse_expr_text(p, E, (Pos){T.at + 1, U.at - T.at - 1}); }

@@ -12,6 +12,8 @@
 
 /* May "e is true" be decided by the server for rows of relation `rel` alone? (Everything else in it is constant.) */
 bool mql_can_match(const Expr *e, const Rel *rel);
+/* Is `e`, as one of the conjuncts on `rel`, a condition that only the server can decide (mql_native.c)? mql_match() takes it too. */
+bool mql_can_native(const Expr *e, const Rel *rel);
 /* Has `e` an aggregation-expression form over relation `rel` whose value (NULLs, overflow, rounding, division by zero) is exactly eval()'s? */
 bool mql_can_express(const Expr *e, const Rel *rel);
 /* May the whole GROUP BY + aggregates of the query run as $group on `rel`? */
@@ -34,6 +36,7 @@ typedef struct Emit {
     const Rel *rel;
     Arena *arena;
     bool second_half;       /* of a scan with `halves` */
+    bool nearest;           /* near() may order the rows */
     bool show;              /* EXPLAIN without values: an unbound parameter is emitted as {"$parameter": i} */
 } Emit;
 

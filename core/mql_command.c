@@ -370,6 +370,10 @@ static void key_list(Emit *em, const KeyFilter *keys, bson_t *ops) {
 static void key_filter(Emit *em, const KeyFilter *keys, bson_t *out) {
     bson_t ops;
     Str field = rel_field(em->rel, keys->column);
+    if (keys->n == 1 && !keys->none && str_is(field, "_id") && (keys->values[0].type == SQM_INT || keys->values[0].type == SQM_TEXT)) {     /* the server's fast path */
+        mql_value(out, "_id", &keys->values[0]);
+        return;
+    }
     bson_append_document_begin(out, field.p, (int)field.n, &ops);
     if (keys->n == 1 && !keys->none && !(em->rel->table->legacy && keys->values[0].type == SQM_UUID)) mql_value(&ops, "$eq", &keys->values[0]);
     else key_list(em, keys, &ops);
@@ -576,6 +580,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     int limit_parameter = -1, offset_parameter = -1;
     em->rel = scan->rel;
     *never = scan->never;
+    em->nearest = !scan->grouped && !scan->sort.n && !request->n_keys;
     bool ok = mql_match_narrowed(em, &scan->match, &scan->narrow, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
@@ -688,7 +693,7 @@ static bool assigned_value(Emit *em, const ModifyQuery *m, const Assign *a, Valu
     if (!mql_constant(em, a->value, &v, unbound, parameter)) return false;
     if (*unbound) return true;
     if (!cast_assign(em->ev, &v, c->type, c->name, out)) return false;
-    if (out->type == SQM_NULL && c->not_null)
+    if (out->type == SQM_NULL && c->not_null && !c->implicit)
         return eval_fail(em->ev, a->value, SQM_ERROR_NOT_NULL_VIOLATION, "null value in column \"" STR_FMT "\" of relation \"" STR_FMT "\" violates not-null constraint",
                          STR_ARG(c->name), STR_ARG(m->table->name));
     return true;

@@ -20,6 +20,24 @@ Pos parse_span(const Parse *p, int at) { return (Pos){at, p->end > at ? p->end -
 
 void parse_refuse(Parse *p, Pos pos, const char *what) { fail(p->cc, SQM_ERROR_NOT_SUPPORTED, pos, "%s is not supported", what); }
 
+void parse_storage(Parse *p, Token word) {
+    if (str_ieq(word.text, STR("adopt"))) p->adopt = true;
+    else if (str_ieq(word.text, STR("implicit"))) p->implicit = true;
+    else if (str_ieq(word.text, STR("enforced"))) p->enforced = true;
+    else if (str_ieq(word.text, STR("lenient"))) p->lenient = true;
+    else fail_hint(p->cc, SQM_ERROR_NOT_SUPPORTED, token_pos(word), "There are ADOPT, IMPLICIT, ENFORCED and LENIENT.", "storage parameter \"" STR_FMT "\" is not supported", STR_ARG(word.text));
+}
+
+void parse_no_storage(Parse *p, Pos pos, const char *what) {
+    if (p->adopt || p->implicit || p->enforced || p->lenient) parse_refuse(p, pos, what);
+}
+
+void parse_alter_storage(Parse *p, AstAlter *a) {
+    if (p->adopt || p->implicit || (p->enforced && p->lenient)) parse_refuse(p, a->pos, "ALTER TABLE ... SET (ADOPT | IMPLICIT), or ENFORCED with LENIENT");
+    a->enforced = p->enforced;
+    a->lenient = p->lenient;
+}
+
 Str parse_lower(Parse *p, Str s) {
     for (uint32_t i = 0; i < s.n; i++) {
         if (s.p[i] < 'A' || s.p[i] > 'Z') continue;

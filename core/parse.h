@@ -28,6 +28,7 @@ typedef struct Parse {
     enum { NO_STYLE, FORMAT_STYLE, NAMED_STYLE, NUMBERED_STYLE } style;
     Str constraint_name;    /* CONSTRAINT name, until the constraint comes */
     Pos constraint_pos;
+    bool adopt, implicit, enforced, lenient;   /* WITH (...), SET (...) */
 } Parse;
 
 /* grammar.y: runs the automaton over the tokens of p->lex. */
@@ -36,6 +37,10 @@ void grammar_run(Parse *p);
 Pos parse_span(const Parse *p, int at);                 /* from byte `at` to the end of what is being reduced */
 static inline Pos token_pos(Token t) { return (Pos){t.at, t.len}; }
 _Noreturn void parse_refuse(Parse *p, Pos pos, const char *what);            /* NOT_SUPPORTED: "<what> is not supported" */
+
+void parse_storage(Parse *p, Token word);                                    /* CREATE TABLE ... WITH (word), ALTER TABLE ... SET (word) */
+void parse_alter_storage(Parse *p, AstAlter *a);
+void parse_no_storage(Parse *p, Pos pos, const char *what);                  /* refuses any of these words */
 
 /* expressions; every one checks the height of the tree */
 AstExpr *parse_node(Parse *p, AstExprTag tag, int at);

@@ -665,7 +665,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     Exprs conditions = {0};
     plan_conjuncts(p, m->rows->where, &conditions);
     bool command = !p->options->no_optimise && single_table(m->rows) && !m->whole_rows;
-    for (int i = 0; i < conditions.n && command; i++) command = mql_can_match(conditions.at[i], rel);
+    for (int i = 0; i < conditions.n && command; i++) command = mql_can_match(conditions.at[i], rel) || mql_can_native(conditions.at[i], rel);
     mp->by_constants = true;
     for (int i = 0; i < m->set.n && command; i++) {
         const Assign *a = &m->set.at[i];

@@ -18,6 +18,14 @@ static Cte *find_cte(Scope *scope, Str name) {
     return NULL;
 }
 
+void resolve_want(Resolver *r, Str table, Str column, int kind) {
+    WantedList *list = r->cc->wanted;
+    if (!list) return;
+    for (int i = 0; i < list->n; i++)
+        if (str_eq(list->at[i].table, table) && str_eq(list->at[i].column, column)) return;
+    vec_push(r->cc->arena, list, ((Wanted){.table = table, .column = column, .kind = kind}));
+}
+
 void resolve_note_table(Resolver *r, const Table *t) {
     for (int i = 0; i < r->out->tables.n; i++)
         if (r->out->tables.at[i] == t) return;
@@ -27,10 +35,12 @@ void resolve_note_table(Resolver *r, const Table *t) {
 const Table *resolve_table(Resolver *r, Str name, Pos pos) {
     const Table *t = catalog_find_table(r->catalog, name);
     if (t && !t->declared && t->row_estimate < 0 && r->cc->undeclared) *r->cc->undeclared = t->name;
+    if (t && !t->described && !t->view_text.n) resolve_want(r, t->name, (Str){0}, t->declared ? WANTED_LEGACY : WANTED_COLLECTION);
     if (t) {
         resolve_note_table(r, t);
         return t;
     }
+    resolve_want(r, name, (Str){0}, WANTED_TABLE);
     Str best = {0};
     int limit = name.n <= 3 ? 2 : name.n <= 5 ? 3 : 4;
     for (int i = 0; i < r->catalog->tables.n; i++) {
@@ -62,7 +72,7 @@ Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias,
     rel->table = table;
     for (int i = 0; i < table->columns.n; i++) {
         const Column *c = &table->columns.at[i];
-        add_rel_column(r, rel, c->name, c->type, !c->not_null);
+        add_rel_column(r, rel, c->name, c->type, !c->not_null || c->implicit);
         rel->columns.at[i].hidden = c->hidden;
     }
     return rel;

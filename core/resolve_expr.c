@@ -171,6 +171,7 @@ Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos
             if (column < 0) {
                 char hint[300];
                 nearest_column(s, name, hint, sizeof hint);
+                if (rel->kind == REL_TABLE && !rel->table->view_text.n) resolve_want(r, rel->table->name, name, WANTED_COLUMN);
                 fail_hint(r->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, hint, "column " STR_FMT "." STR_FMT " does not exist", STR_ARG(qualifier), STR_ARG(name));
             }
             found = rel;

@@ -36,6 +36,8 @@ typedef struct Resolver {
 Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer);
 Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias, Pos pos);
 const Table *resolve_table(Resolver *r, Str name, Pos pos);
+/* Notes a table (and column, if column.n) that the application may be able to define. */
+void resolve_want(Resolver *r, Str table, Str column, int kind);
 void resolve_note_table(Resolver *r, const Table *t);                        /* into r->out->tables */
 From *resolve_from_list(Resolver *r, Scope *scope, const AstFroms *items, From *first);
 void resolve_targets(Resolver *r, Scope *scope, Query *q, const AstTarget *targets, int n);

@@ -17,6 +17,7 @@ static int find_column(Resolver *r, const Table *t, Str name, Pos pos) {
         int distance = edit_distance(name, t->columns.at[i].name, limit);
         if (distance < limit && !t->columns.at[i].indexed) { limit = distance; best = t->columns.at[i].name; }
     }
+    if (!t->view_text.n) resolve_want(r, t->name, name, WANTED_COLUMN);
     Str hint = best.n ? arena_printf(r->cc->arena, "Perhaps you meant the column \"" STR_FMT "\".", STR_ARG(best)) : STR("");
     fail_hint(r->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, hint.p, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" does not exist", STR_ARG(name), STR_ARG(t->name));
 }

@@ -125,6 +125,18 @@ static int column_of_field(const Table *t, const char *field) {
     return -1;
 }
 
+/* An empty collection has no documents to tell its fields, but its indexes do. */
+static void add_indexed_fields(Arena *a, Table *t, const bson_t *index) {
+    bson_iter_t it, key;
+    if (!bson_iter_init_find(&it, index, "key") || !bson_iter_recurse(&it, &key)) return;
+    while (bson_iter_next(&key)) {
+        Str field = {bson_iter_key(&key), bson_iter_key_len(&key)};
+        if (memchr(field.p, '.', field.n) || memchr(field.p, '$', field.n) || !BSON_ITER_HOLDS_NUMBER(&key) || column_of_field(t, field.p) >= 0) continue;
+        field = arena_str(a, field.p, field.n);
+        vec_push(a, &t->columns, ((Column){.name = field, .field = field, .type = TYPE(UNKNOWN)}));
+    }
+}
+
 /* An index that every row is in and that orders plain columns; others would promise the planner what they don't keep. */
 static bool read_index(Arena *a, const Table *t, const bson_t *d, Index *out) {
     static const char *const special[] = {"partialFilterExpression", "sparse", "collation", "hidden", "expireAfterSeconds"};
@@ -164,6 +176,7 @@ static bool read_indexes(Server *s, Catalog *c, Str name, sqm_error_t *error) {
     int got;
     while ((got = server_cursor_next(cursor, &doc, error)) == 1) {
         Index index;
+        if (!t->declared) add_indexed_fields(&c->arena, t, doc);
         if (read_index(&c->arena, t, doc, &index)) vec_push(&c->arena, &t->indexes, index);
     }
     server_cursor_close(cursor);
@@ -239,19 +252,22 @@ static void append_w1(bson_t *d) {
     bson_append_document_end(d, &concern);
 }
 
-static bool change_counter(Server *s, Str table, const char *operator_, int64_t value, sqm_error_t *error) {
+/* `missing`: NULL, or set when there is no counter: then nothing is changed. */
+static bool change_counter(Server *s, Str table, const char *operator_, int64_t value, bool *missing, sqm_error_t *error) {
     bson_t command = BSON_INITIALIZER, list, one, reply;
     BSON_APPEND_UTF8(&command, "update", SCHEMA_COLLECTION);
     BSON_APPEND_ARRAY_BEGIN(&command, "updates", &list);
     BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
-    append_filter(&one, "q", table, false);
+    append_filter(&one, "q", table, missing != NULL);
     append_change(&one, "u", operator_, value);
     bson_append_document_end(&list, &one);
     bson_append_array_end(&command, &list);
     append_w1(&command);
     bson_iter_t it;
     bool ok = server_command(s, &command, false, false, &reply, error);
-    if (ok && !(bson_iter_init_find(&it, &reply, "n") && bson_iter_as_int64(&it)))
+    bool changed = ok && bson_iter_init_find(&it, &reply, "n") && bson_iter_as_int64(&it);
+    if (missing) *missing = !changed;
+    else if (ok && !changed)
         ok = error_set(error, SQM_ERROR_UNDEFINED_TABLE, "relation \"" STR_FMT "\" has no entry in the catalogue", STR_ARG(table));
     bson_destroy(&reply);
     bson_destroy(&command);
@@ -259,10 +275,14 @@ static bool change_counter(Server *s, Str table, const char *operator_, int64_t 
 }
 
 bool schema_bump_counter(Server *s, const Table *table, int64_t value, sqm_error_t *error) {
-    return value <= 0 || change_counter(s, table->name, "$max", value, error);
+    bool missing = false;
+    if (value <= 0) return true;
+    if (!change_counter(s, table->name, "$max", value, &missing, error)) return false;
+    /* A new counter must know of all rows, not just of this one. */
+    return !missing || (schema_raise_counter(s, table, error) && change_counter(s, table->name, "$max", value, NULL, error));
 }
 
-bool schema_set_counter(Server *s, Str table, int64_t value, sqm_error_t *error) { return change_counter(s, table, "$set", value, error); }
+bool schema_set_counter(Server *s, Str table, int64_t value, sqm_error_t *error) { return change_counter(s, table, "$set", value, NULL, error); }
 
 bool schema_reset_counters(Server *s, const Str *tables, int n, sqm_error_t *error) {
     bson_t command = BSON_INITIALIZER, list, one, reply;
@@ -329,7 +349,7 @@ bool schema_raise_counter(Server *s, const Table *table, sqm_error_t *error) {
         bson_destroy(&doc);
         if (!ok) return false;
     }
-    return change_counter(s, table->name, "$max", greatest, error);
+    return change_counter(s, table->name, "$max", greatest, NULL, error);
 }
 
 bool schema_next_ids(Server *s, const Table *table, int64_t n, int64_t *first, sqm_error_t *error) {

@@ -38,6 +38,7 @@ typedef struct Prepared {
     Catalog *catalog;
     Resolved *resolved;
     StatementPlan *plan;
+    WantedList wanted;              /* tables the application may know more about */
     RowCounts counted;              /* what the plan went by ... */
     int64_t counted_at;             /* ... and when that was looked at (counts_clock) */
     VEC(Str) uncounted;             /* tables whose counts it would have liked to know */
@@ -59,6 +60,10 @@ struct sqm_connection {
     Catalog *in_transaction;        /* what the open transaction began with; NULL: it has run nothing yet */
     Prepared *newest, *oldest, *buckets[CACHE_SIZE];
     int n_cached;
+    sqm_define_t define;            /* NULL: nobody to ask */
+    void *define_context;
+    Arena asked_arena;
+    VEC(Wanted) asked;              /* what was asked since the catalogue was loaded: nothing is asked twice */
     struct sqm_statement *open;     /* all statements, to end those that a rollback invalidates */
 };
 
@@ -96,6 +101,9 @@ static bool load_catalogue(sqm_connection_t *db, sqm_error_t *error) {
         db->catalog = fresh;
         if (same) break;            /* else somebody has published in between */
     }
+    arena_clear(&db->asked_arena);
+    db->asked.at = NULL;
+    db->asked.n = db->asked.cap = 0;
     return true;
 }
 
@@ -246,7 +254,7 @@ static bool count_rows(void *context, Str table, int64_t *rows) {
 
 /* The one setjmp. Whatever is set before it and read after a longjmp lies in *p, not in registers. */
 static bool compile(sqm_connection_t *db, Prepared *p, const Value *params, sqm_error_t *error) {
-    Compile cc = {.arena = &p->arena, .sql = p->sql, .error = error, .undeclared = &p->undeclared};
+    Compile cc = {.arena = &p->arena, .sql = p->sql, .error = error, .undeclared = &p->undeclared, .wanted = db->define ? &p->wanted : NULL};
     if (setjmp(cc.exit)) return false;
     Parsed parsed = parse(&cc, p->literal_percent);
     p->resolved = resolve(&cc, p->catalog, &parsed, params);
@@ -268,7 +276,86 @@ static bool look_at(sqm_connection_t *db, Str table) {
     return true;
 }
 
-static Prepared *prepared_once(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, sqm_error_t *error) {
+/* ---- definitions from the application ---- */
+
+static void begin_with(sqm_connection_t *db) {
+    Catalog *now = catalog_retain(db->catalog);
+    catalog_release(db->in_transaction);
+    db->in_transaction = now;
+}
+
+/* *made: there was something to do (CREATE TABLE IF NOT EXISTS may find its table). */
+static bool run_definition(sqm_connection_t *db, const Stmt *stmt, Str sql, bool *made, sqm_error_t *error) {
+    Catalog *next = NULL;
+    if (!ddl_run(db->server, db->lease, db->catalog, stmt, sql, &next, error)) return false;
+    if (next && next != db->catalog) {
+        catalog_release(db->catalog);
+        db->catalog = next;
+        if (db->server) lease_expire(db->lease);        /* rows that this connection is still reading */
+    }
+    if (db->server && server_in_transaction(db->server)) begin_with(db);
+    *made = next != NULL;
+    return true;
+}
+
+static bool define_by(sqm_connection_t *db, const char *sql, sqm_error_t *error) {
+    Arena arena = {0};
+    Compile cc = {.arena = &arena, .sql = str_from(sql), .error = error};
+    if (setjmp(cc.exit)) {
+        arena_free(&arena);
+        return false;
+    }
+    Parsed parsed = parse(&cc, true);
+    bool ok = ddl_is_ddl(parsed.stmt->tag) || error_set(error, SQM_ERROR_INTERFACE, "a definition must be CREATE TABLE or CREATE INDEX");
+    bool made;
+    ok = ok && run_definition(db, parsed.stmt, cc.sql, &made, error);
+    arena_free(&arena);
+    return ok;
+}
+
+static bool was_asked(sqm_connection_t *db, const Wanted *w) {
+    for (int i = 0; i < db->asked.n; i++)
+        if (str_eq(db->asked.at[i].table, w->table) && str_eq(db->asked.at[i].column, w->column)) return true;
+    Wanted kept = {arena_str(&db->asked_arena, w->table.p, w->table.n), {0}, w->kind};
+    if (w->column.n) kept.column = arena_str(&db->asked_arena, w->column.p, w->column.n);
+    vec_push(&db->asked_arena, &db->asked, kept);
+    return false;
+}
+
+enum { UNAUTHORIZED = 13 };
+
+/* 1: something was defined, 0: nothing, -1: a definition failed. What doesn't exist is asked only by a fresh catalogue: another process may have made it. */
+static int define_wanted(sqm_connection_t *db, const Prepared *p, bool fresh, sqm_error_t *error) {
+    int defined = 0;
+    for (int i = 0; i < p->wanted.n && db->server; i++) {
+        const Wanted *w = &p->wanted.at[i];
+        bool missing = w->kind == WANTED_TABLE || w->kind == WANTED_COLUMN;
+        if ((missing && !fresh) || was_asked(db, w)) continue;
+        Str table = arena_str((Arena *)&p->arena, w->table.p, w->table.n), column = arena_str((Arena *)&p->arena, w->column.p, w->column.n);
+        char *texts = db->define(db->define_context, (sqm_undefined_t)w->kind, table.p, w->column.n ? column.p : NULL);
+        for (const char *sql = texts; sql && *sql; sql += strlen(sql) + 1) {
+            sqm_error_t own;
+            error_clear(&own);
+            if (!define_by(db, sql, &own)) {
+                free(texts);
+                if (!missing && own.mongo_code == UNAUTHORIZED) return defined;     /* who may only read does without */
+                own.position = -1;
+                if (error) *error = own;
+                return -1;
+            }
+            defined = 1;
+        }
+        free(texts);
+    }
+    return defined;
+}
+
+void sqm_set_define(sqm_connection_t *db, sqm_define_t define, void *context) {
+    db->define = define;
+    db->define_context = context;
+}
+
+static Prepared *prepared_once(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, bool fresh, sqm_error_t *error) {
     Arena arena = {0};
     Prepared *p = NEW(&arena, Prepared);
     p->arena = arena;
@@ -279,21 +366,26 @@ static Prepared *prepared_once(sqm_connection_t *db, const char *sql, size_t n, 
     p->catalog = catalog_retain(db->catalog);
     p->counted_at = counts_clock();
     bool ok = compile(db, p, params, error);
+    int defined = p->wanted.n ? define_wanted(db, p, fresh, error) : 0;
+    if (defined) {
+        prepared_release(p);
+        return defined < 0 ? NULL : prepared_once(db, sql, n, literal_percent, params, fresh, error);
+    }
     if (p->undeclared.n && look_at(db, p->undeclared)) {
         prepared_release(p);
-        return prepared_once(db, sql, n, literal_percent, params, error);
+        return prepared_once(db, sql, n, literal_percent, params, fresh, error);
     }
     if (ok) return p;
     prepared_release(p);
     return NULL;
 }
 
-static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, sqm_error_t *error) {
-    Prepared *p = prepared_once(db, sql, n, literal_percent, params, error);
+static Prepared *prepared_new(sqm_connection_t *db, const char *sql, size_t n, bool literal_percent, const Value *params, bool fresh, sqm_error_t *error) {
+    Prepared *p = prepared_once(db, sql, n, literal_percent, params, fresh, error);
     if (!p || !p->uncounted.n) return p;
     counts_fetch(db->server, p->uncounted.at, p->uncounted.n);
     prepared_release(p);
-    return prepared_once(db, sql, n, literal_percent, params, error);
+    return prepared_once(db, sql, n, literal_percent, params, fresh, error);
 }
 
 /* Have the tables grown or shrunk so much that another plan may be better? Looked at once a minute. */
@@ -335,11 +427,11 @@ static Prepared *prepare(sqm_connection_t *db, const char *sql, size_t n, bool l
         p->references++;
         return p;
     }
-    p = prepared_new(db, sql, n, literal_percent, NULL, error);
+    p = prepared_new(db, sql, n, literal_percent, NULL, false, error);
     if (!p && db->server && names_unknown(error)) {
         sqm_error_t other;
         if (!load_catalogue(db, &other)) return NULL;
-        p = prepared_new(db, sql, n, literal_percent, NULL, error);
+        p = prepared_new(db, sql, n, literal_percent, NULL, true, error);
     }
     if (p && p->plan) cache_add(db, p);
     return p;
@@ -391,6 +483,7 @@ void sqm_close(sqm_connection_t *db) {
     if (db->server) server_close(db->server);
     foreign_free(db->foreign);
     catalog_release(db->catalog);
+    arena_free(&db->asked_arena);
     free(db->database);
     free(db);
 }
@@ -421,7 +514,7 @@ static bool commit(sqm_connection_t *db, sqm_error_t *error) {
     bool ok = true, satisfied;
     if (!db->server) return true;
     if (db->foreign && foreign_any(db->foreign) && server_in_transaction(db->server) && server_check(db->server, NULL))
-        ok = foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
+        ok = foreign_lock(db->foreign, db->server, error) && foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
     if (db->foreign) foreign_clear(db->foreign);
     forget_transaction(db);
     if (ok) return server_commit(db->server, error);
@@ -648,10 +741,28 @@ static void start_exec(sqm_statement_t *st, sqm_error_t *error) {
     st->executing = true;
 }
 
-static void begin_with(sqm_connection_t *db) {
-    Catalog *now = catalog_retain(db->catalog);
-    catalog_release(db->in_transaction);
-    db->in_transaction = now;
+static bool run_text(sqm_connection_t *db, Str sql, sqm_error_t *error) {
+    sqm_statement_t *st;
+    if (!sqm_prepare(db, sql.p, sql.n, true, &st, error)) return false;
+    sqm_step_t step = sqm_step(st, error);
+    sqm_finalize(st);
+    return step != SQM_STEP_ERROR;
+}
+
+/* CREATE TABLE ... AS: the rows. If they can't be had, there is no table. */
+static bool fill_table(sqm_connection_t *db, const Stmt *stmt, sqm_error_t *error) {
+    Arena arena = {0};
+    AstExpr name = {.tag = AST_COLUMN, .name = stmt->name};
+    Text quoted = {.arena = &arena};
+    ast_expr_sql(&quoted, &name);
+    bool ok = run_text(db, arena_printf(&arena, "INSERT INTO %s " STR_FMT, quoted.p, STR_ARG(stmt->text)), error);
+    sqm_error_t ignored;
+    if (!ok) {
+        error->position = -1;      /* it would be one in the INSERT */
+        run_text(db, arena_printf(&arena, "DROP TABLE %s", quoted.p), &ignored);
+    }
+    arena_free(&arena);
+    return ok;
 }
 
 /* Waits until nobody is changing a table that the statement speaks of, and compiles it for what they are then. */
@@ -707,19 +818,15 @@ static bool fits_transaction(sqm_statement_t *st, sqm_error_t *error) {
 
 static bool run_ddl(sqm_statement_t *st, sqm_error_t *error) {
     sqm_connection_t *db = st->db;
-    Catalog *next = NULL;
-    if (!ddl_run(db->server, db->lease, db->catalog, st->p->resolved->stmt, st->p->sql, &next, error)) {
+    const Stmt *stmt = st->p->resolved->stmt;
+    bool filled = stmt->tag == STMT_CREATE_TABLE && stmt->select, made = false;
+    if (filled && st->p->resolved->n_parameters) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "a parameter in CREATE TABLE ... AS is not supported");
+    if (!run_definition(db, stmt, st->p->sql, &made, error)) {
         sqm_error_t ignored;
         if (db->server) load_catalogue(db, &ignored);
         return false;
     }
-    if (next && next != db->catalog) {
-        catalog_release(db->catalog);
-        db->catalog = next;
-        if (db->server) lease_expire(db->lease);        /* rows that this connection is still reading */
-    }
-    if (db->server && server_in_transaction(db->server)) begin_with(db);
-    return true;
+    return !filled || !made || !db->server || fill_table(db, stmt, error);
 }
 
 static void show_eval(Eval *ev, Exec *x) {
@@ -828,7 +935,7 @@ static bool start(sqm_statement_t *st, sqm_error_t *error) {
     }
     if (!settle(st, error) || (db->server && !fits_transaction(st, error))) return false;
     if (!promises_hold(st)) {
-        Prepared *own = prepared_new(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, st->params, error);
+        Prepared *own = prepared_new(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, st->params, false, error);
         if (!own) return false;
         prepared_release(st->p);
         st->p = own;
@@ -964,7 +1071,7 @@ bool sqm_dump(sqm_statement_t *st, sqm_stage_t stage, char **out, sqm_error_t *e
         if (st->p->plan) {
             bool switched = st->db->options.no_optimise;
             st->db->options.no_optimise = true;
-            Prepared *plain = prepared_new(st->db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, NULL, error);
+            Prepared *plain = prepared_new(st->db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, NULL, false, error);
             st->db->options.no_optimise = switched;
             ok = plain != NULL;
             text_adds(&t, "-- as written\n");

@@ -10,6 +10,10 @@ _DBAPI = {
 
 
 def __getattr__(name):
+    if name in ("BulkWrite", "BulkWriteError"):
+        from . import bulk
+
+        return getattr(bulk, name)
     if name in _DBAPI:
         from . import _sqm
 

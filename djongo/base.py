@@ -11,11 +11,13 @@ import functools
 import logging
 import logging.config
 import socket
+import time
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from django.utils.asyncio import async_unsafe
 
 try:
@@ -24,7 +26,7 @@ except ImportError as error:
     raise ImproperlyConfigured(f"Error loading djongo's compiled module djongo._sqm: {error}") from error
 
 # These import the compiled module too, so they come after the check.
-from . import functions  # isort:skip
+from . import functions, implicit, pymongo  # isort:skip
 from .client import DatabaseClient  # isort:skip
 from .creation import DatabaseCreation  # isort:skip
 from .features import DatabaseFeatures  # isort:skip
@@ -35,6 +37,8 @@ from .uri import DEFAULT_PORT, check_logging, connection_settings, has_host  # i
 from .validation import DatabaseValidation  # isort:skip
 
 logger = logging.getLogger("djongo")
+# How long what is known of other processes' definitions serves. They only matter to what an old document lacks.
+GAPS_SECONDS = 60
 functions.register()
 
 
@@ -131,6 +135,10 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     # Table -> tables it refers to, for check_constraints(); the schema editor forgets it.
     referenced_tables = None
+    # Table -> columns that its documents may lack, and until when that is taken for true.
+    known_gaps = None, 0
+    # The BulkWrite block that collects this connection's saves.
+    bulk_write = None
     # The compiler that is executing a SELECT: it knows how its cursor should fetch each column.
     reading = None
 
@@ -149,9 +157,23 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         given = self.get_connection_settings()
         return {"uri": given.uri, "database": given.database, "json_text": True, **given.connect_options}
 
+    @property
+    def enforce_schema(self):
+        return self.settings_dict.get("ENFORCE_SCHEMA", False) is True
+
+    def prepare_database(self):
+        """`migrate` begins with this: the collections' validators follow ENFORCE_SCHEMA."""
+        self.ensure_connection()
+        with self.schema_editor() as editor:
+            for model in implicit.stored_models():
+                editor.set_enforced(model, self.enforce_schema)
+
     @async_unsafe
     def get_new_connection(self, conn_params):
-        return self.Database.connect(**conn_params)
+        connection = self.Database.connect(**conn_params)
+        if self.alias != NO_DB_ALIAS:
+            connection.define = functools.partial(implicit.define, self)
+        return connection
 
     def init_connection_state(self):
         _configure_logging(self.settings_dict, self.alias)
@@ -173,6 +195,17 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         self.connection.timezone = self.timezone
         return True
 
+    def make_cursor(self, cursor):
+        return Cursor(cursor, self)
+
+    def make_debug_cursor(self, cursor):
+        return DebugCursor(cursor, self)
+
+    @property
+    def client_connection(self):
+        """PyMongo's MongoClient for this database: a connection of its own, outside of this one's transactions."""
+        return pymongo.client(self.alias)
+
     def get_database_version(self):
         return tuple(self.connection.server_version)
 
@@ -186,10 +219,31 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             if autocommit or self.features.supports_transactions:
                 self.connection.autocommit = autocommit
 
+    def _savepoint_allowed(self):
+        return super()._savepoint_allowed() and self.features.supports_transactions
+
     def _rollback(self):
         if not self.features.supports_transactions:
-            logger.warning("MongoDB on %s has no transactions (not a replica set): nothing was rolled back.", self.alias)
+            self._nothing_rolled_back()
         return super()._rollback()
+
+    # Without transactions the inner block of atomic() groups like the outer one: an error that is caught around it must not end the outer one.
+    def _savepoint(self, sid):
+        if self.features.supports_transactions:
+            super()._savepoint(sid)
+
+    def _savepoint_rollback(self, sid):
+        if self.features.supports_transactions:
+            super()._savepoint_rollback(sid)
+        else:
+            self._nothing_rolled_back()
+
+    def _savepoint_commit(self, sid):
+        if self.features.supports_transactions:
+            super()._savepoint_commit(sid)
+
+    def _nothing_rolled_back(self):
+        logger.warning("MongoDB on %s has no transactions (not a replica set): nothing was rolled back.", self.alias)
 
     def is_usable(self):
         try:
@@ -201,6 +255,20 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         except self.Database.Error:
             return False
         return True
+
+    def gaps(self, table):
+        """Columns declared over documents that were there before them."""
+        found, until = self.known_gaps
+        if found is None or time.monotonic() > until:
+            self.known_gaps = found, _ = {}, time.monotonic() + GAPS_SECONDS
+        if table not in found:
+            try:
+                self.ensure_connection()
+                columns = self.connection.table(table)["columns"]
+            except self.Database.Error:
+                columns = ()  # the statement will say it
+            found[table] = frozenset(column["name"] for column in columns if column.get("implicit"))
+        return found[table]
 
     def check_constraints(self, table_names=None):
         """Raise IntegrityError for the first row that refers to a row which isn't there.
@@ -238,6 +306,26 @@ class DatabaseWrapper(BaseDatabaseWrapper):
                 self.referenced_tables.setdefault(table, set()).add(other)
         # A deleted row is missed by those that refer to it, so they count as well.
         return [table for table, others in self.referenced_tables.items() if table in written or others & written]
+
+
+class _RawHandles:
+    """`cursor.db_conn` and `cursor.client_conn`, as djongo always had them: PyMongo's Database and MongoClient."""
+
+    @property
+    def db_conn(self):
+        return pymongo.database(self.db.alias)
+
+    @property
+    def client_conn(self):
+        return pymongo.client(self.db.alias)
+
+
+class Cursor(_RawHandles, CursorWrapper):
+    pass
+
+
+class DebugCursor(_RawHandles, CursorDebugWrapper):
+    pass
 
 
 class _LoggingCursor:

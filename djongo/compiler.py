@@ -1,17 +1,20 @@
-"""Django's compilers, with one difference for SELECT: what a column's field would make of a cell is left out where the cell can come as it is wanted.
+"""Django's compilers, with a difference for SELECT: what a column's field would make of a cell is left out where the cell can come as it is wanted.
 
 A model with containers is loaded without decoding them: the cursor hands over Document and Array objects (Cursor.formats), no converter runs for these
 columns, and the field's attribute makes the value on access. values(), annotations and raw() know no such attribute: there the converters run.
 djongo's JSONField gets Python objects with all of BSON's types, where Django's gets JSON text.
 
+A column declared over documents that were there may be missing in them, and then reads as its field's default.
+
 The other difference: the intermediate table of an ArrayReferenceField is read off the arrays of keys, and written in them (arrays.py).
 """
 
+import functools
 import re
 
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, ColPairs
 from django.db.models.sql import AND, Query, compiler
-from django.db.models.sql.constants import CURSOR, INNER, ROW_COUNT
+from django.db.models.sql.constants import CURSOR, INNER, LOUTER, ROW_COUNT
 from django.db.models.sql.where import WhereNode
 
 from .arrays import array_tables
@@ -94,6 +97,8 @@ def _conjuncts(where):
 
 class SQLCompiler(ArrayTables, compiler.SQLCompiler):
     def execute_sql(self, *args, **kwargs):
+        if self.connection.bulk_write is not None:
+            self.connection.bulk_write.send()  # what was saved is seen
         before = self.connection.reading
         self.connection.reading = self
         try:
@@ -118,8 +123,23 @@ class SQLCompiler(ArrayTables, compiler.SQLCompiler):
                     found[i] = LAZY
         return bytes(found) if found.strip() else None
 
+    def _add_defaults(self, converters, expressions):
+        """What documents from before a column was declared lack reads as the field's default."""
+        for i, expression in enumerate(expressions):
+            if isinstance(expression, ColPairs):
+                return  # a composite key: positions aren't columns
+            field = getattr(expression, "target", None)
+            if field is None or field.null or field.primary_key or not field.has_default():
+                continue
+            join = self.query.alias_map.get(expression.alias)
+            if join is None or join.join_type == LOUTER or field.column not in self.connection.gaps(join.table_name):
+                continue  # beyond an outer join, NULL may be a row that isn't there
+            known, _ = converters.get(i, ((), expression))
+            converters[i] = [*known, functools.partial(_default, field)], expression
+
     def get_converters(self, expressions):
         converters = super().get_converters(expressions)
+        self._add_defaults(converters, expressions)
         if converters and self.select and len(expressions) == self.col_count:
             for i, format in enumerate(self.formats() or b""):
                 if format != ORDINARY:
@@ -127,9 +147,18 @@ class SQLCompiler(ArrayTables, compiler.SQLCompiler):
         return converters
 
 
+
+
+def _default(field, value, expression, connection):
+    return field.get_default() if value is None else value
+
+
 class SQLInsertCompiler(compiler.SQLInsertCompiler):
     def execute_sql(self, returning_fields=None):
         table = array_tables.get(self.query.get_meta().db_table)
+        bulk = self.connection.bulk_write
+        if bulk is not None and table is None and bulk.insert(self.query, returning_fields):
+            return []
         if table is None:
             return super().execute_sql(returning_fields)
         pairs = [
@@ -142,6 +171,8 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler):
 
 class SQLDeleteCompiler(ArrayTables, compiler.SQLDeleteCompiler):
     def execute_sql(self, result_type=CURSOR, **kwargs):
+        if self.connection.bulk_write is not None:
+            self.connection.bulk_write.send()
         table = array_tables.get(self.query.get_meta().db_table)
         if table is None:
             return super().execute_sql(result_type, **kwargs)
@@ -155,6 +186,12 @@ class SQLDeleteCompiler(ArrayTables, compiler.SQLDeleteCompiler):
 
 
 class SQLUpdateCompiler(ArrayTables, compiler.SQLUpdateCompiler):
+    def execute_sql(self, result_type):
+        bulk = self.connection.bulk_write
+        if bulk is not None and bulk.update(self.query):
+            return 1
+        return super().execute_sql(result_type)
+
     def as_sql(self):
         """Changes of a field in terms of itself (models/expressions.py) learn here which field it is."""
         alias = self.query.get_initial_alias() if self.query.values else None

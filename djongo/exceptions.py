@@ -17,7 +17,11 @@ from ._sqm import (  # noqa: F401
 
 # 1.3's "this SQL can't be translated" and "a migration is missing" are what SQL calls errors of the program.
 SQLDecodeError = ProgrammingError
-MigrationError = ProgrammingError
+
+
+class MigrationError(ProgrammingError):
+    """With ENFORCE_SCHEMA: a model's table or column isn't in the database, or documents don't fit it."""
+
 
 
 def print_warn(feature=None, message=None):

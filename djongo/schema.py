@@ -2,10 +2,14 @@
 the catalogue (defaults, checks) and has no parameters. Changing the type of a column converts the stored values (`USING c::type`)."""
 
 import django
+from django.db import IntegrityError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.utils import NotSupportedError
 
 from .arrays import array_tables
+
+from . import implicit
+from .exceptions import MigrationError
 
 AUTO_FIELDS = frozenset(["AutoField", "BigAutoField", "SmallAutoField"])
 
@@ -23,9 +27,66 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     def execute(self, sql, params=()):
         self.connection.referenced_tables = None
+        self.connection.known_gaps = None, 0
         if params is None:
             return super().execute(sql, None)
         return super().execute(self.connection.ops.compose_sql(str(sql), params), None)
+
+    # Before a table of djongo 1.3, or one that nobody declared, is altered it is described, as the migration's own models have it then.
+
+    @property
+    def sql_create_table(self):
+        return "CREATE TABLE %(table)s (%(definition)s)" + (" WITH (ENFORCED)" if self.connection.enforce_schema else "")
+
+    def set_enforced(self, model, enforced):
+        """Validators for the collection of a model that is there, or none."""
+        table = model._meta.db_table
+        try:
+            known = self.connection.connection.table(table)
+        except self.connection.Database.ProgrammingError:
+            return
+        if not model._meta.managed or not model._meta.can_migrate(self.connection) or bool(known.get("enforced")) == enforced or known.get("view"):
+            return
+        if not known.get("declared", True) and not enforced:
+            return
+        if enforced:
+            self._describe(model)
+        try:
+            self.execute(f"ALTER TABLE {self.quote_name(table)} SET ({'ENFORCED' if enforced else 'LENIENT'})", None)
+        except IntegrityError as error:
+            raise MigrationError(f"{error}. ENFORCE_SCHEMA can't be on for them: `manage.py djongo_diff {model._meta.app_label}` lists them.") from error
+
+    def _describe(self, model, table=None):
+        if self.collect_sql:
+            return
+        table = table or model._meta.db_table
+        self.connection.ensure_connection()
+        try:
+            known = self.connection.connection.table(table)
+        except self.connection.Database.ProgrammingError:
+            return
+        if not known.get("described", True) and not known.get("view"):
+            self.execute(implicit.adopt_sql(self.connection, [model], table), None)
+
+    def add_field(self, model, field):
+        self._describe(model)
+        super().add_field(model, field)
+
+    def remove_field(self, model, field):
+        self._describe(model)
+        super().remove_field(model, field)
+
+    def alter_unique_together(self, model, old_unique_together, new_unique_together):
+        self._describe(model)
+        super().alter_unique_together(model, old_unique_together, new_unique_together)
+
+    def add_constraint(self, model, constraint):
+        self._describe(model)
+        super().add_constraint(model, constraint)
+
+    def remove_constraint(self, model, constraint):
+        self._describe(model)
+        super().remove_constraint(model, constraint)
 
     def quote_value(self, value):
         return self.connection.ops.literal(value)
@@ -49,6 +110,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if table is None:
             return super().create_model(model)
         owner = self.quote_name(table.owner._meta.db_table)
+        self._describe(table.owner)
         self.execute(f"ALTER TABLE {owner} ADD COLUMN {self.quote_name(table.column)} {table.array_type(self.connection)} NULL", None)
         name = self.quote_name(self._create_index_name(table.owner._meta.db_table, [table.column]))
         self.execute(f"CREATE INDEX {name} ON {owner} ({self.quote_name(table.column)})", None)
@@ -62,10 +124,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     def alter_db_table(self, model, old_db_table, new_db_table):
         if old_db_table not in array_tables:
+            if old_db_table != new_db_table:
+                self._describe(model, old_db_table)
             super().alter_db_table(model, old_db_table, new_db_table)
 
     def alter_field(self, model, old_field, new_field, strict=False):
         if model._meta.db_table not in array_tables:
+            self._describe(model)
             super().alter_field(model, old_field, new_field, strict)
 
     def _alter_many_to_many(self, model, old_field, new_field, strict):
@@ -111,6 +176,14 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         elif was_auto and not is_auto:
             self.execute(self.sql_drop_identity % names)
         return fragment, other_actions
+
+    def add_index(self, model, index):
+        self._describe(model)
+        super().add_index(model, index)
+
+    def remove_index(self, model, index):
+        self._describe(model)
+        super().remove_index(model, index)
 
     def _data_type(self, field):
         """The column's type without its length."""

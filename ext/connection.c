@@ -104,7 +104,14 @@ static PyObject *connection_close(Connection *self, PyObject *unused) {
 
 static int connection_traverse(Connection *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->define);
     Py_VISIT(self->zone);
+    return 0;
+}
+
+static int connection_clear(Connection *self) {
+    Py_CLEAR(self->define);
+    Py_CLEAR(self->zone);
     return 0;
 }
 
@@ -112,12 +119,12 @@ static int connection_traverse(Connection *self, visitproc visit, void *arg) {
 static void connection_dealloc(Connection *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    connection_clear(self);
     if (self->db && !self->busy) {
         self->busy = true;
         connection_leave(self);
         sqm_close(self->db);
     }
-    Py_CLEAR(self->zone);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -174,6 +181,67 @@ static PyObject *connection_exit_context(Connection *self, PyObject *const *args
         PyErr_Restore(type, exception, traceback);
     }
     return closed;
+}
+
+/* ---- definitions from the application ----------------------------------------------------------------------------------- */
+
+/* The statements of a list of str, each ended by a NUL, in malloc'ed memory; NULL with an exception, or for None and an empty list. */
+static char *definitions(PyObject *list) {
+    if (list == Py_None) return NULL;
+    PyObject *texts = PySequence_Fast(list, "define() must return a list of statements or None");
+    char *out = NULL, *at = NULL;
+    size_t size = 1;
+    for (int pass = 0; texts && pass < 2; pass++) {
+        if (pass == 1) {
+            at = out = malloc(size);
+            if (!out) PyErr_NoMemory();
+        }
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(texts) && !PyErr_Occurred(); i++) {
+            Py_ssize_t n;
+            const char *text = PyUnicode_AsUTF8AndSize(PySequence_Fast_GET_ITEM(texts, i), &n);
+            if (!text) break;
+            if (pass == 0) size += (size_t)n + 1;
+            else at = (char *)memcpy(at, text, (size_t)n + 1) + n + 1;
+        }
+        if (PyErr_Occurred()) Py_CLEAR(texts);
+    }
+    if (texts && at == out) Py_CLEAR(texts);   /* an empty list */
+    if (!texts) {
+        free(out);
+        return NULL;
+    }
+    *at = '\0';
+    Py_DECREF(texts);
+    return out;
+}
+
+/* Called by sqm_prepare(), with or without the GIL. An exception stays set: prepare() of cursor.c finds it. */
+static char *define(void *context, sqm_undefined_t kind, const char *table, const char *column) {
+    static const char *const kinds[] = {
+        [SQM_UNDEFINED_TABLE] = "table", [SQM_UNDEFINED_COLUMN] = "column", [SQM_UNDECLARED_COLLECTION] = "collection", [SQM_UNDESCRIBED_TABLE] = "undescribed"};
+    Connection *self = context;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *callable = Py_XNewRef(self->define), *answer = NULL;
+    char *texts = NULL;
+    if (callable && !PyErr_Occurred()) answer = PyObject_CallFunction(callable, "ssz", kinds[kind], table, column);
+    if (answer) texts = definitions(answer);
+    Py_XDECREF(answer);
+    Py_XDECREF(callable);
+    PyGILState_Release(gil);
+    return texts;
+}
+
+static PyObject *get_define(Connection *self, void *unused) { return (void)unused, Py_NewRef(self->define ? self->define : Py_None); }
+
+static int set_define(Connection *self, PyObject *value, void *unused) {
+    (void)unused;
+    if (!value) return PyErr_SetString(PyExc_AttributeError, "define cannot be deleted"), -1;
+    if (value != Py_None && !PyCallable_Check(value)) return PyErr_SetString(PyExc_TypeError, "define must be callable or None"), -1;
+    if (!connection_enter(self)) return -1;
+    Py_XSETREF(self->define, value == Py_None ? NULL : Py_NewRef(value));
+    sqm_set_define(self->db, self->define ? define : NULL, self);
+    connection_leave(self);
+    return 0;
 }
 
 /* ---- the rest --------------------------------------------------------------------------------------------------------- */
@@ -304,6 +372,9 @@ static PyMethodDef connection_methods[] = {
 
 static PyGetSetDef connection_getset[] = {
     {"autocommit", (getter)get_autocommit, (setter)set_autocommit, "Off by default: the first statement begins a transaction.", NULL},
+    {"define", (getter)get_define, (setter)set_define,
+     "None, or a function (kind, table, column) -> list of statements or None: asked for tables and columns that a statement names and the catalogue lacks. "
+     "kind is 'table', 'column', 'collection' (there, but undeclared) or 'undescribed' (by djongo 1.3). It must not use the connection.", NULL},
     {"closed", (getter)get_closed, NULL, NULL, NULL},
     {"in_transaction", (getter)get_in_transaction, NULL, NULL, NULL},
     {"server_version", (getter)get_server_version, NULL, "(major, minor, patch)", NULL},
@@ -316,6 +387,7 @@ static PyGetSetDef connection_getset[] = {
 static PyType_Slot connection_slots[] = {
     {Py_tp_doc, "A connection to a database. Made by connect()."},
     {Py_tp_traverse, connection_traverse},
+    {Py_tp_clear, connection_clear},
     {Py_tp_dealloc, connection_dealloc},
     {Py_tp_repr, connection_repr},
     {Py_tp_methods, connection_methods},

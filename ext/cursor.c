@@ -167,6 +167,10 @@ static bool prepare(Cursor *self, PyObject *sql, bool literal_percent) {
     } else {
         ok = sqm_prepare(db, text, (size_t)length, literal_percent, &statement, &error);
     }
+    if (PyErr_Occurred()) {      /* of Connection.define */
+        if (ok) sqm_finalize(statement);
+        return false;
+    }
     if (!ok) return raise_sqm_error(state, &error, sql) != NULL;
     self->execution->statement = statement;
     self->kind = sqm_statement_kind(statement);

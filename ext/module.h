@@ -134,6 +134,7 @@ typedef struct Connection {
     sqm_connection_t *db;       /* NULL once closed */
     Cursor *open;               /* cursors that hold a statement; borrowed, doubly linked */
     Execution *orphans;
+    PyObject *define;           /* callable, or NULL: see sqm_set_define() */
     bool busy, autocommit, json_text;
     PyObject *zone;             /* a tzinfo that "timestamp with time zone" columns come in; NULL: naive UTC */
 } Connection;

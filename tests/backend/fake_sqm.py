@@ -135,6 +135,8 @@ class Connection:
         return [{"name": name, "type": "table", "comment": None} for name in sorted(self.catalogue)]
 
     def table(self, name):
+        if name not in self.catalogue:
+            raise ProgrammingError(f'relation "{name}" does not exist')
         return {"name": name, **self.catalogue[name]}
 
 

@@ -81,14 +81,14 @@ TEST(descriptions) {
                   " \"constraints\": [{\"kind\": \"foreign\", \"name\": \"f\", \"columns\": [\"b\"], \"references\": \"o\", \"references_columns\": [\"id\"]}],"
                   " \"indexes\": [{\"name\": \"i\", \"keys\": [{\"column\": \"b\", \"descending\": true}, {\"column\": \"__x1\", \"expr\": \"a + 1\"}], \"where\": \"a > 1\"}]}"));
     CHECK_STR(describe(catalog_find_table(c, STR("t")), &a),
-              "{\"name\": \"t\", \"columns\": [{\"name\": \"a\", \"field\": \"_id\", \"type\": \"integer\", \"not_null\": true, \"default\": null, \"auto\": true, \"primary_key\": true, "
+              "{\"name\": \"t\", \"columns\": [{\"name\": \"a\", \"field\": \"_id\", \"type\": \"integer\", \"not_null\": true, \"default\": null, \"auto\": true, \"implicit\": false, \"primary_key\": true, "
               "\"max_length\": null, \"precision\": null, \"scale\": null, \"collation\": null, \"generated\": null, \"stored\": false, \"comment\": null}, "
-              "{\"name\": \"b\", \"field\": \"b\", \"type\": \"varchar(5)\", \"not_null\": false, \"default\": null, \"auto\": false, \"primary_key\": false, "
+              "{\"name\": \"b\", \"field\": \"b\", \"type\": \"varchar(5)\", \"not_null\": false, \"default\": null, \"auto\": false, \"implicit\": false, \"primary_key\": false, "
               "\"max_length\": 5, \"precision\": null, \"scale\": null, \"collation\": null, \"generated\": null, \"stored\": false, \"comment\": \"x\"}], "
               "\"primary_key\": [\"a\"], \"constraints\": [{\"name\": \"f\", \"kind\": \"foreign\", \"columns\": [\"b\"], \"references\": [\"o\", \"id\"], \"on_delete\": \"NO ACTION\", \"expression\": null, "
               "\"where\": null, \"deferrable\": false, \"nulls_not_distinct\": false}], "
               "\"indexes\": [{\"name\": \"i\", \"columns\": [\"b\", null], \"orders\": [\"DESC\", \"ASC\"], \"unique\": false, \"where\": \"a > 1\", \"expressions\": [\"a + 1\"], "
-              "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false, \"paths\": [null, null], \"method\": null, \"options\": null}], \"comment\": null, \"view\": null, \"options\": null, \"declared\": true, \"legacy\": false}");
+              "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false, \"paths\": [null, null], \"method\": null, \"options\": null}], \"comment\": null, \"view\": null, \"options\": null, \"declared\": true, \"legacy\": false, \"described\": true, \"implicit\": false, \"enforced\": false}");
     arena_free(&a);
     catalog_release(c);
 }

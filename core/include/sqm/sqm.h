@@ -137,7 +137,20 @@ SQM_EXPORT bool sqm_in_transaction(const sqm_connection_t *db);
 /* The tables written in the open transaction, as a JSON array of names. malloc'ed; sqm_free. */
 SQM_EXPORT bool sqm_written_tables(const sqm_connection_t *db, char **out, sqm_error_t *error);
 
-/* The catalogue as JSON text: the names of all tables (a JSON array), or one table's description (shape: docs/architecture.md, "Catalogue").
+/* What a statement names and the catalogue doesn't have, or only knows from a sample of documents or from djongo 1.3's type codes. */
+typedef enum sqm_undefined {
+    SQM_UNDEFINED_TABLE,        /* there is no such collection */
+    SQM_UNDEFINED_COLUMN,       /* a table of ours without that column */
+    SQM_UNDECLARED_COLLECTION,  /* a collection that nobody declared */
+    SQM_UNDESCRIBED_TABLE       /* declared by djongo 1.3 */
+} sqm_undefined_t;
+/* An application that knows its tables answers with their definitions: CREATE TABLE ... WITH (IMPLICIT) and its indexes for the first kind, CREATE TABLE ...
+ * WITH (ADOPT) for the others; each statement ended by a NUL, the last one by two, in malloc'ed memory. NULL: it doesn't know this one. They are run, outside of
+ * an open transaction, and the statement is compiled again. `column` is NULL except for a column. The function must not use the connection. */
+typedef char *(*sqm_define_t)(void *context, sqm_undefined_t kind, const char *table, const char *column);
+SQM_EXPORT void sqm_set_define(sqm_connection_t *db, sqm_define_t define, void *context);
+
+/* The catalogue as JSON text: all tables (an array of {"name", "type": "table" or "view", "comment"}), or one table's description (shape: docs/architecture.md, "Catalogue").
  * *out is malloc'ed; free it with sqm_free. */
 SQM_EXPORT bool sqm_tables(sqm_connection_t *db, char **out, sqm_error_t *error);
 SQM_EXPORT bool sqm_table(sqm_connection_t *db, const char *name, char **out, sqm_error_t *error);
