@@ -10,6 +10,19 @@
 #include <bson/bson.h>
 #include <stdio.h>
 
+const char *join_kind_text(JoinKind k) {
+    switch (k) {
+    case JOIN_INNER: return "INNER";
+    case JOIN_LEFT: return "LEFT";
+    case JOIN_RIGHT: return "RIGHT";
+    case JOIN_FULL: return "FULL";
+    case JOIN_CROSS: return "CROSS";
+    case JOIN_SEMI: return "SEMI";
+    case JOIN_ANTI: return "ANTI";
+    }
+    return "";
+}
+
 const char *ast_expr_name(AstExprTag tag) {
     static const char *const names[] = {
 #define AST_EXPR(t, text) [AST_##t] = text,
@@ -895,6 +908,7 @@ static void dump_assigns(Dump *d, const char *label, const AstAssigns *list) {
         begin(d, "assign");
         name(d, "", list->at[i].column);
         at(d, list->at[i].pos);
+        for (int k = 0; k < list->at[i].steps.n; k++) part(d, "step", list->at[i].steps.at[k]);
         dump_expr(d, list->at[i].value);
         end(d);
     }
@@ -971,11 +985,21 @@ static void dump_column(Dump *d, const AstColumnDef *c) {
     end(d);
 }
 
+static void dump_options(Dump *d, const AstOptions *options) {
+    for (int i = 0; i < options->n; i++) {
+        begin(d, "with");
+        name(d, "", options->at[i].name);
+        at(d, options->at[i].pos);
+        if (options->at[i].value) dump_expr(d, options->at[i].value);
+        end(d);
+    }
+}
+
 static void dump_alter(Dump *d, const AstAlter *a) {
     static const char *const tags[] = {
         [ALTER_ADD_COLUMN] = "add_column", [ALTER_DROP_COLUMN] = "drop_column", [ALTER_RENAME_COLUMN] = "rename_column", [ALTER_RENAME_TABLE] = "rename_table",
         [ALTER_COLUMN_TYPE] = "column_type", [ALTER_SET_NOT_NULL] = "set_not_null", [ALTER_DROP_NOT_NULL] = "drop_not_null", [ALTER_SET_DEFAULT] = "set_default",
-        [ALTER_DROP_DEFAULT] = "drop_default", [ALTER_ADD_IDENTITY] = "add_identity", [ALTER_DROP_IDENTITY] = "drop_identity", [ALTER_DROP_EXPRESSION] = "drop_expression",
+        [ALTER_DROP_DEFAULT] = "drop_default", [ALTER_ADD_IDENTITY] = "add_identity", [ALTER_DROP_IDENTITY] = "drop_identity", [ALTER_DROP_EXPRESSION] = "drop_expression", [ALTER_SET_OPTIONS] = "set_options",
         [ALTER_ADD_CONSTRAINT] = "add_constraint", [ALTER_DROP_CONSTRAINT] = "drop_constraint", [ALTER_RENAME_CONSTRAINT] = "rename_constraint",
     };
     begin(d, tags[a->tag]);
@@ -989,6 +1013,7 @@ static void dump_alter(Dump *d, const AstAlter *a) {
     at(d, a->pos);
     if (a->column) dump_column(d, a->column);
     if (a->constraint) dump_constraint(d, a->constraint);
+    dump_options(d, &a->options);
     if (a->expr) {
         begin(d, "expr");
         string(d, "text", a->expr_text);
@@ -1010,6 +1035,7 @@ static void dump_index(Dump *d, const AstCreateIndex *x, Pos pos) {
         const AstIndexKey *k = &x->keys.at[i];
         begin(d, "key");
         name(d, "", k->column);
+        name(d, "path", k->path);
         word(d, "desc", k->descending);
         name(d, "collate", k->collation);
         name(d, "opclass", k->opclass);
@@ -1018,6 +1044,7 @@ static void dump_index(Dump *d, const AstCreateIndex *x, Pos pos) {
         if (k->expr) dump_expr(d, k->expr);
         end(d);
     }
+    dump_options(d, &x->options);
     if (x->where) {
         begin(d, "where");
         string(d, "text", x->where_text);
@@ -1083,6 +1110,7 @@ static void dump_stmt(Dump *d, const Stmt *s) {
         at(d, s->pos);
         for (int i = 0; i < s->create_table->columns.n; i++) dump_column(d, s->create_table->columns.at[i]);
         for (int i = 0; i < s->create_table->constraints.n; i++) dump_constraint(d, s->create_table->constraints.at[i]);
+        dump_options(d, &s->create_table->options);
     }
     for (int i = 0; i < s->alters.n; i++) dump_alter(d, s->alters.at[i]);
     if (s->select) dump_select(d, s->select);

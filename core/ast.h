@@ -163,7 +163,8 @@ struct AstSelect {
 
 /* ---- other statements ---- */
 
-typedef struct AstAssign { Str column; AstExpr *value; Pos pos; } AstAssign;   /* value AST_DEFAULT allowed */
+/* value AST_DEFAULT allowed. steps: SET column.name[1] = ...: a text literal for a name, an expression for an index. */
+typedef struct AstAssign { Str column; AstExpr *value; Pos pos; AstExprs steps; } AstAssign;
 typedef VEC(AstAssign) AstAssigns;
 
 typedef struct AstInsert {
@@ -234,11 +235,16 @@ typedef struct AstColumnDef {
     Pos pos;
 } AstColumnDef;
 
+/* WITH (name = value, ...): `value` is a literal. */
+typedef struct AstOption { Str name; AstExpr *value; Pos pos; } AstOption;
+typedef VEC(AstOption) AstOptions;
+
 typedef struct AstCreateTable {
     Str table;
     bool if_not_exists, temporary;
     VEC(AstColumnDef *) columns;
     VEC(AstConstraint *) constraints;
+    AstOptions options;
 } AstCreateTable;
 
 typedef VEC(AstColumnDef *) AstColumnDefs;
@@ -246,7 +252,8 @@ typedef VEC(AstConstraint *) AstConstraints;
 
 typedef enum AlterTag {
     ALTER_ADD_COLUMN, ALTER_DROP_COLUMN, ALTER_RENAME_COLUMN, ALTER_RENAME_TABLE, ALTER_COLUMN_TYPE, ALTER_SET_NOT_NULL, ALTER_DROP_NOT_NULL,
-    ALTER_SET_DEFAULT, ALTER_DROP_DEFAULT, ALTER_ADD_IDENTITY, ALTER_DROP_IDENTITY, ALTER_DROP_EXPRESSION, ALTER_ADD_CONSTRAINT, ALTER_DROP_CONSTRAINT, ALTER_RENAME_CONSTRAINT
+    ALTER_SET_DEFAULT, ALTER_DROP_DEFAULT, ALTER_ADD_IDENTITY, ALTER_DROP_IDENTITY, ALTER_DROP_EXPRESSION, ALTER_ADD_CONSTRAINT, ALTER_DROP_CONSTRAINT, ALTER_RENAME_CONSTRAINT,
+    ALTER_SET_OPTIONS
 } AlterTag;
 typedef struct AstAlter {
     AlterTag tag;
@@ -258,10 +265,12 @@ typedef struct AstAlter {
     Str expr_text;
     Str collation;
     AstConstraint *constraint;
+    AstOptions options;                      /* SET (...): these; RESET (...): each without a value */
     Pos pos;
 } AstAlter;
 
-typedef struct AstIndexKey { Str column; AstExpr *expr; Str expr_text; bool descending; Str opclass, collation; Pos pos; } AstIndexKey;
+/* path: inner fields, "name.first" of the key author.name.first; `column` empty: * (wildcard indexes). */
+typedef struct AstIndexKey { Str column, path; AstExpr *expr; Str expr_text; bool descending; Str opclass, collation; Pos pos; } AstIndexKey;
 typedef VEC(AstIndexKey) AstIndexKeys;
 typedef struct AstCreateIndex {
     Str name, table, method;
@@ -269,6 +278,7 @@ typedef struct AstCreateIndex {
     bool unique, if_not_exists, concurrently, nulls_not_distinct;
     AstIndexKeys keys;
     AstNames include;
+    AstOptions options;
     AstExpr *where;
     Str where_text;
 } AstCreateIndex;
@@ -313,6 +323,7 @@ Parsed parse(Compile *cc, bool literal_percent);
 /* Parses a stand-alone expression (stored CHECK, DEFAULT, index conditions). */
 AstExpr *parse_expression(Compile *cc);
 
+const char *join_kind_text(JoinKind k);                      /* "INNER" */
 const char *ast_expr_name(AstExprTag tag);
 const char *stmt_name(StmtTag tag);
 /* S-expression dump, one node a line, positions shown as @12+3. */

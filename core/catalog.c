@@ -151,8 +151,14 @@ static bool excludes_only_null(const Index *index, const Column *column) {
     return str_eq(s, column->name);
 }
 
+/* Is every row in it, in the order of SQL's values? */
+static bool is_ordered(const Index *index) {
+    if (index->method.n && !str_is(index->method, "ttl")) return false;
+    return !index->options.n || (!strstr(index->options.p, "\"sparse\"") && !strstr(index->options.p, "\"collation\""));
+}
+
 static bool covers(const Table *t, const Index *index, int column) {
-    return index->keys.n && index->keys.at[0].column == column && (!index->where_text.n || excludes_only_null(index, &t->columns.at[column]));
+    return index->keys.n && index->keys.at[0].column == column && !index->keys.at[0].path.n && is_ordered(index) && (!index->where_text.n || excludes_only_null(index, &t->columns.at[column]));
 }
 
 const Index *table_index_on(const Table *t, int column) {
@@ -270,7 +276,8 @@ static bool read_column(Reader *r, const bson_t *d) {
     if (!type_parse(type, &c.type)) return senseless(r, "there is no type", type);
     if (!c.field.n) c.field = c.name;
     c.not_null = read_flag(d, "not_null");
-    c.hidden = read_flag(d, "hidden");
+    c.indexed = read_flag(d, "indexed");
+    c.hidden = c.indexed || read_flag(d, "hidden");
     c.identity = read_flag(d, "identity");
     c.default_text = read_text(r->arena, d, "default");
     c.generated_text = read_text(r->arena, d, "generated");
@@ -321,6 +328,8 @@ static bool read_index(Reader *r, const bson_t *d) {
     index.unique = read_flag(d, "unique");
     index.nulls_not_distinct = read_flag(d, "nulls_not_distinct");
     index.constraint = read_flag(d, "constraint");
+    index.method = read_text(r->arena, d, "method");
+    index.options = read_text(r->arena, d, "options");
     bson_t keys, key;
     bson_iter_t it;
     if (read_container(d, "keys", &keys) && bson_iter_init(&it, &keys)) {
@@ -328,7 +337,9 @@ static bool read_index(Reader *r, const bson_t *d) {
             Str column = read_text(r->arena, &key, "column");
             IndexKey k = {.column = -1, .expr_text = read_text(r->arena, &key, "expr"), .descending = read_flag(&key, "descending")};
             k.opclass = read_text(r->arena, &key, "opclass");
-            if (!k.expr_text.n && (k.column = exact_column(r->table, column)) < 0) return senseless(r, "there is no column", column);
+            k.path = read_text(r->arena, &key, "path");
+            k.column = exact_column(r->table, column);
+            if (k.column < 0 && column.n) return senseless(r, "there is no column", column);
             vec_push(r->arena, &index.keys, k);
         }
     }
@@ -409,6 +420,7 @@ bool catalog_load_table(Catalog *c, const bson_t *document, sqm_error_t *error) 
     }
     t->comment = read_text(&c->arena, document, "comment");
     t->view_text = read_text(&c->arena, document, "view");
+    t->options = read_text(&c->arena, document, "options");
     catalog_put_table(c, t);
     return true;
 }
@@ -470,6 +482,7 @@ static void put_column(bson_t *d, const Column *c) {
     bson_append_utf8(d, "type", -1, type_text(c->type, type, sizeof type), -1);
     put_flag(d, "not_null", c->not_null);
     put_flag(d, "hidden", c->hidden);
+    put_flag(d, "indexed", c->indexed);
     put_flag(d, "identity", c->identity);
     put_text(d, "default", c->default_text);
     put_text(d, "generated", c->generated_text);
@@ -511,7 +524,8 @@ static void put_index(bson_t *d, const Table *t, const Index *index) {
         Item key;
         bson_append_document_begin(&keys, number_name(i, key.buffer), -1, &key.doc);
         if (k->column >= 0) put_text(&key.doc, "column", t->columns.at[k->column].name);
-        else put_text(&key.doc, "expr", k->expr_text);
+        put_text(&key.doc, "path", k->path);
+        put_text(&key.doc, "expr", k->expr_text);
         put_flag(&key.doc, "descending", k->descending);
         put_text(&key.doc, "opclass", k->opclass);
         bson_append_document_end(&keys, &key.doc);
@@ -520,6 +534,8 @@ static void put_index(bson_t *d, const Table *t, const Index *index) {
     put_names(d, "include", t, index->include.at, index->include.n, false);
     put_text(d, "where", index->where_text);
     put_flag(d, "constraint", index->constraint);
+    put_text(d, "method", index->method);
+    put_text(d, "options", index->options);
 }
 
 /* The part djongo 1.3 reads. */
@@ -535,7 +551,7 @@ static void put_legacy_fields(bson_t *out, const Table *t) {
     for (int i = 0; i < t->columns.n; i++) {
         const Column *c = &t->columns.at[i];
         const char *code = type_code(c->type);
-        if (str_is(c->field, "_id")) continue;
+        if (str_is(c->field, "_id") || c->indexed) continue;
         bson_append_document_begin(&fields, c->field.p, (int)c->field.n, &field);
         if (*code) bson_append_utf8(&field, "type_code", -1, code, -1);
         else bson_append_null(&field, "type_code", -1);
@@ -574,6 +590,7 @@ void catalog_table_document(const Table *t, bson_t *out) {
     bson_append_bool(out, "legacy", -1, t->legacy);
     bson_append_utf8(out, "comment", -1, t->comment.n ? t->comment.p : "", (int)t->comment.n);
     bson_append_utf8(out, "view", -1, t->view_text.n ? t->view_text.p : "", (int)t->view_text.n);
+    bson_append_utf8(out, "options", -1, t->options.n ? t->options.p : "", (int)t->options.n);
 }
 
 /* ---- description ---- */
@@ -673,8 +690,8 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     text_adds(out, "[");
     for (int i = 0; i < index->keys.n; i++) {
         separate(out, i);
-        int column = index->keys.at[i].column;
-        if (column >= 0) json_quote(out, t->columns.at[column].name);
+        const IndexKey *k = &index->keys.at[i];
+        if (k->column >= 0 && !k->expr_text.n) json_quote(out, t->columns.at[k->column].name);
         else text_adds(out, "null");
     }
     text_adds(out, "]");
@@ -690,7 +707,7 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     key_of(out, "expressions");
     text_adds(out, "[");
     for (int i = 0, n = 0; i < index->keys.n; i++) {
-        if (index->keys.at[i].column >= 0) continue;
+        if (!index->keys.at[i].expr_text.n) continue;
         separate(out, n++);
         json_quote(out, index->keys.at[i].expr_text);
     }
@@ -698,6 +715,17 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     say_columns(out, "include", t, index->include.at, index->include.n);
     say_flag(out, "nulls_not_distinct", index->nulls_not_distinct);
     say_flag(out, "constraint", index->constraint);
+    key_of(out, "paths");
+    text_adds(out, "[");
+    for (int i = 0; i < index->keys.n; i++) {
+        separate(out, i);
+        if (index->keys.at[i].path.n) json_quote(out, index->keys.at[i].path);
+        else text_adds(out, "null");
+    }
+    text_adds(out, "]");
+    say_text(out, "method", index->method);
+    key_of(out, "options");
+    text_adds(out, index->options.n ? index->options.p : "null");
     text_adds(out, "}");
 }
 
@@ -729,6 +757,8 @@ void catalog_describe(const Table *t, Text *out) {
     text_adds(out, "]");
     say_text(out, "comment", t->comment);
     say_text(out, "view", t->view_text);
+    key_of(out, "options");
+    text_adds(out, t->options.n ? t->options.p : "null");
     say_flag(out, "declared", t->declared);
     say_flag(out, "legacy", t->legacy);
     text_adds(out, "}");
@@ -749,10 +779,13 @@ static void copy_text(Arena *a, Str *s) {
 static void copy_index(Arena *a, Index *index) {
     copy_text(a, &index->name);
     copy_text(a, &index->where_text);
+    copy_text(a, &index->method);
+    copy_text(a, &index->options);
     COPY_ITEMS(a, &index->keys);
     COPY_ITEMS(a, &index->include);
     for (int i = 0; i < index->keys.n; i++) {
         copy_text(a, &index->keys.at[i].expr_text);
+        copy_text(a, &index->keys.at[i].path);
         copy_text(a, &index->keys.at[i].opclass);
     }
 }
@@ -770,6 +803,7 @@ Table *table_copy(Arena *a, const Table *t) {
     Table *copy = arena_copy(a, t, sizeof *t);
     copy_text(a, &copy->name);
     copy_text(a, &copy->view_text);
+    copy_text(a, &copy->options);
     copy_text(a, &copy->comment);
     COPY_ITEMS(a, &copy->columns);
     COPY_ITEMS(a, &copy->primary_key);

@@ -19,7 +19,8 @@ typedef struct Column {
     Str field;          /* the BSON key: "_id" for a new table's single-column primary key, else the name */
     Type type;
     bool not_null;
-    bool hidden;        /* not part of SELECT * (the ObjectId _id beside a djongo 1.3 table's own key) */
+    bool hidden;        /* not part of SELECT * (the ObjectId _id beside a djongo 1.3 table's own key; `indexed` ones) */
+    bool indexed;       /* no column of SQL's: the value of an expression that indexes are on (generated_text), which nobody can name. docs/semantics.md */
     bool identity;      /* fed from the table's counter */
     Str default_text;   /* SQL expression or empty */
     Str generated_text; /* GENERATED ALWAYS AS (...) or empty */
@@ -27,13 +28,16 @@ typedef struct Column {
     Str collation, comment;
 } Column;
 
-typedef struct IndexKey { int column; Str expr_text; bool descending; Str opclass; } IndexKey;   /* column -1: expression */
+/* expr_text.n: an expression, `column` is the indexed one that holds it. path: inner fields of a document. column -1: all fields (wildcard). */
+typedef struct IndexKey { int column; Str expr_text, path; bool descending; Str opclass; } IndexKey;
 typedef struct Index {
     Str name;           /* also the MongoDB index name */
     bool unique, nulls_not_distinct;
     VEC(IndexKey) keys;
     VEC(int) include;
     Str where_text;     /* partial index condition, SQL, or empty */
+    Str method;         /* MongoDB's own kinds (ddl_native.c): hashed, text, 2dsphere, wildcard, ttl; empty: an ordinary index */
+    Str options;        /* JSON of createIndexes' further fields: {"expireAfterSeconds": 60, "sparse": true} */
     bool constraint;    /* made by a UNIQUE or PRIMARY KEY constraint of the same name */
 } Index;
 
@@ -60,6 +64,7 @@ typedef struct Table {
     VEC(Constraint) constraints;
     bool declared;              /* false: a collection nobody declared; columns come from a sample and unknown names are allowed */
     bool legacy;                /* its rows were written by djongo 1.3, at least partly: UUIDs of either subtype */
+    Str options;                /* JSON of create's further fields: {"capped": true, "size": 4096} */
     Str view_text;              /* CREATE VIEW body, or empty */
     Str comment;
     int64_t row_estimate;       /* collStats count when last looked, -1 unknown */

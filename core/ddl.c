@@ -68,6 +68,8 @@ static Change *change_of(Ddl *d, Table *t, bool structure) {
     return change;
 }
 
+void ddl_touch(Ddl *d, Table *t) { change_of(d, t, false); }
+
 static void note(Ddl *d, Change *change, Step step) {
     if (!step.check) {
         bool known = false;
@@ -129,6 +131,7 @@ static Rewrite *rewrite_of(Ddl *d, const Table *rows, Str collection, const Colu
     r->name = target->name;
     r->type = target->type;
     r->not_null = target->not_null;
+    r->indexed = target->indexed;
     return r;
 }
 
@@ -167,7 +170,7 @@ static const Constraint *find_constraint(const Table *t, Str name) {
 static Str make_name(Ddl *d, const Table *t, const int *columns, int n, const char *suffix) {
     Text base = {.arena = &d->arena};
     text_add(&base, t->name.p, t->name.n);
-    for (int i = 0; i < n; i++) text_addf(&base, "_" STR_FMT, STR_ARG(t->columns.at[columns[i]].name));
+    for (int i = 0; i < n; i++) text_addf(&base, "_" STR_FMT, STR_ARG(t->columns.at[columns[i]].indexed ? STR("expr") : t->columns.at[columns[i]].name));
     for (int number = 0;; number++) {
         Str name = number ? arena_printf(&d->arena, "%s_%s%d", base.p, suffix, number) : arena_printf(&d->arena, "%s_%s", base.p, suffix);
         if (!find_constraint(t, name) && !index_name_taken(d, name) && !table_find_index(t, name)) return keep(d, name);
@@ -189,7 +192,8 @@ static int key_column(Ddl *d, const Table *t, Str name, Pos pos) {
 
 static int named_column(Ddl *d, const Table *t, Str name, Pos pos) {
     int column = table_find_column(t, name);
-    if (column < 0) fail(&d->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" does not exist", STR_ARG(name), STR_ARG(t->name));
+    if (column < 0 || t->columns.at[column].indexed)
+        fail(&d->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" does not exist", STR_ARG(name), STR_ARG(t->name));
     return column;
 }
 
@@ -276,6 +280,7 @@ static void check_unique_types(Ddl *d, const Table *t, const int *columns, int n
         const Column *c = &t->columns.at[columns[i]];
         char type[64];
         if (indexable_unique(c->type)) continue;
+        if (c->indexed) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "a unique index on an expression of type %s is not supported", type_text(c->type, type, sizeof type));
         fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "a unique or primary key on column \"" STR_FMT "\" of type %s is not supported", STR_ARG(c->name), type_text(c->type, type, sizeof type));
     }
 }
@@ -388,6 +393,25 @@ static Walk find_sublink(Expr *e, void *context) {
     return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
 }
 
+/* Have the rows that are there a parent each? One that hasn't is looked for by the server; keys that aren't checked later aren't now. */
+static void expect_parents(Ddl *d, Change *change, const Constraint *c) {
+    const Table *t = change->table, *other = str_eq(c->references, t->name) ? t : catalog_find_table(d->next, c->references);
+    if (c->columns.n != 1 || c->references_columns.n != 1 || t->legacy || !other || !other->declared || other->legacy || other->view_text.n) return;
+    int column = table_find_column(other, c->references_columns.at[0]);
+    if (column < 0) return;
+    const Column *child = &t->columns.at[c->columns.at[0]], *parent = &other->columns.at[column];
+    if (!foreign_key_comparable(child->type, parent->type)) return;
+    Str message = arena_printf(&d->arena, "insert or update on table \"" STR_FMT "\" violates foreign key constraint \"" STR_FMT "\": a row of it refers to a row that is not present in table \"" STR_FMT "\"",
+                               STR_ARG(t->name), STR_ARG(c->name), STR_ARG(other->name));
+    bson_t *command = ddl_command(d, "aggregate", t->name);
+    const char *local = arena_str(&d->arena, child->field.p, child->field.n).p, *foreign = arena_str(&d->arena, parent->field.p, parent->field.n).p,
+               *from = arena_str(&d->arena, other->name.p, other->name.n).p;
+    BCON_APPEND(command, "pipeline", "[", "{", "$match", "{", local, "{", "$ne", BCON_NULL, "}", "}", "}",
+                "{", "$lookup", "{", "from", BCON_UTF8(from), "localField", BCON_UTF8(local), "foreignField", BCON_UTF8(foreign), "as", "__parent", "}", "}",
+                "{", "$match", "{", "__parent", "{", "$size", BCON_INT32(0), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]", "cursor", "{", "}");
+    note(d, change, (Step){.tag = STEP_NONE, .check = true, .command = command, .code = SQM_ERROR_FOREIGN_KEY_VIOLATION, .message = message});
+}
+
 /* `column` >= 0: written beside that column. `change`: the table has rows (NULL: it is being created). `source`: where the values of a new key column come from. */
 static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *ast, int column, Rewrite *source) {
     static const char *const suffixes[] = {[CONSTRAINT_PRIMARY_KEY] = "pkey", [CONSTRAINT_UNIQUE] = "key", [CONSTRAINT_CHECK] = "check", [CONSTRAINT_FOREIGN_KEY] = "fkey"};
@@ -436,7 +460,10 @@ static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint
     case CONSTRAINT_CHECK:
         if (change) expect_check(d, change, &c);
         break;
-    case CONSTRAINT_FOREIGN_KEY: add_foreign_key(d, t, &c, ast); break;
+    case CONSTRAINT_FOREIGN_KEY:
+        add_foreign_key(d, t, &c, ast);
+        if (change) expect_parents(d, change, &c);
+        break;
     }
     PUSH(d, &t->constraints, c);
 }
@@ -449,6 +476,22 @@ static void check_table_name(Ddl *d, Str name, Pos pos) {
     if (bad) fail(&d->cc, SQM_ERROR_SYNTAX, pos, "MongoDB cannot have a collection named \"" STR_FMT "\"", STR_ARG(name));
 }
 
+/* CREATE TABLE ... AS: the columns of its query. statement.c inserts the rows. */
+static void columns_of_query(Ddl *d, Table *t) {
+    Stmt select = {.tag = STMT_SELECT, .pos = d->stmt->pos, .select = d->stmt->select};
+    Parsed parsed = {.stmt = &select};
+    const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
+    for (int i = 0; i < q->n_visible; i++) {
+        const Target *target = &q->targets.at[i];
+        Column c = {.name = keep(d, target->name), .field = field_of(d, target->name), .type = target->expr->type};
+        if (c.type.tag == TYPE_ROW) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, target->expr->pos, "a column of rows is not supported: \"" STR_FMT "\"", STR_ARG(c.name));
+        if (table_find_column(t, c.name) >= 0) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, d->stmt->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(c.name));
+        if (str_is(c.field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a column \"_id\" of CREATE TABLE AS is not supported: give it another name");
+        if (c.type.tag == TYPE_UNKNOWN && target->expr->tag == EXPR_CONST) c.type = TYPE(TEXT);
+        PUSH(d, &t->columns, c);
+    }
+}
+
 static void create_table(Ddl *d) {
     const AstCreateTable *s = d->stmt->create_table;
     if (s->temporary) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a temporary table is not supported");
@@ -459,10 +502,12 @@ static void create_table(Ddl *d) {
         fail(&d->cc, SQM_ERROR_DUPLICATE_TABLE, d->stmt->pos, "relation \"" STR_FMT "\" already exists", STR_ARG(s->table));
     }
     Table *t = table_new(&d->next->arena, s->table);
+    t->options = ddl_native_collection(d, (Str){0}, &s->options);
     for (int i = 0; i < s->columns.n; i++) {
         Column c = make_column(d, t, s->columns.at[i]);
         PUSH(d, &t->columns, c);
     }
+    if (d->stmt->select) columns_of_query(d, t);
     for (int pass = 0; pass < 2; pass++) {      /* the key first: others may refer to it */
         for (int i = 0; i < s->columns.n; i++)
             for (int k = 0; k < s->columns.at[i]->constraints.n; k++) {
@@ -533,7 +578,11 @@ static Str renamed_text(Ddl *d, Str text, Str table, Str new_table, Str from, St
 
 static void rename_texts(Ddl *d, Table *t, Str table, Str new_table, Str from, Str to) {
     for (int i = 0; i < t->constraints.n; i++) t->constraints.at[i].check_text = renamed_text(d, t->constraints.at[i].check_text, table, new_table, from, to);
-    for (int i = 0; i < t->indexes.n; i++) t->indexes.at[i].where_text = renamed_text(d, t->indexes.at[i].where_text, table, new_table, from, to);
+    for (int i = 0; i < t->indexes.n; i++) {
+        Index *index = &t->indexes.at[i];
+        index->where_text = renamed_text(d, index->where_text, table, new_table, from, to);
+        for (int k = 0; k < index->keys.n; k++) index->keys.at[k].expr_text = renamed_text(d, index->keys.at[k].expr_text, table, new_table, from, to);
+    }
     for (int i = 0; i < t->columns.n; i++) t->columns.at[i].generated_text = renamed_text(d, t->columns.at[i].generated_text, table, new_table, from, to);
 }
 
@@ -621,6 +670,82 @@ static bool in_list(const int *numbers, int n, int column) {
     return false;
 }
 
+/* Takes a column that no index, key or constraint names any more out of the catalogue and out of the documents. */
+static void remove_column(Ddl *d, Table *t, Change *change, int column) {
+    Column gone = t->columns.at[column];
+    renumber(t->primary_key.at, &t->primary_key.n, column);
+    for (int i = 0; i < t->indexes.n; i++) {
+        renumber(t->indexes.at[i].include.at, &t->indexes.at[i].include.n, column);
+        for (int k = 0; k < t->indexes.at[i].keys.n; k++) t->indexes.at[i].keys.at[k].column -= t->indexes.at[i].keys.at[k].column > column;
+    }
+    for (int i = 0; i < t->constraints.n; i++) renumber(t->constraints.at[i].columns.at, &t->constraints.at[i].columns.n, column);
+    memmove(&t->columns.at[column], &t->columns.at[column + 1], sizeof *t->columns.at * (size_t)(t->columns.n - column - 1));
+    t->columns.n--;
+    if (str_is(gone.field, "_id")) return;
+    bson_t list, one, u, unset;
+    bson_t *command = begin_update(d, t->name, exists_filter(d, gone.field), "$unset", &list, &one, &u, &unset);
+    bson_append_utf8(&unset, gone.field.p, (int)gone.field.n, "", 0);
+    end_update(command, &list, &one, &u, &unset);
+    note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
+}
+
+/* ---- indexed expressions (catalog.h: Column.indexed) ---- */
+
+static Str quoted(Ddl *d, Str name) {
+    AstExpr e = {.tag = AST_COLUMN, .name = name};
+    Text out = {.arena = &d->arena};
+    ast_expr_sql(&out, &e);
+    return (Str){out.p, (uint32_t)out.n};
+}
+
+static bool expression_reads(Ddl *d, const Table *t, int indexed, int column) {
+    const Column *c = &t->columns.at[indexed];
+    return table_column_is_virtual(t, column) ? names_column(parse_stored(d, c->generated_text), t->columns.at[column].name) : generated_from(d, t, indexed, column);
+}
+
+/* The column that holds this expression's value: one that is there, or a new one, filled for the rows that are there. */
+static int indexed_column(Ddl *d, Table *t, Change *change, Str text, Pos pos) {
+    const AstExpr *e = parse_stored(d, text);
+    int number = 1;
+    for (int i = 0; i < t->columns.n; i++)
+        if (t->columns.at[i].indexed && ast_equal(parse_stored(d, t->columns.at[i].generated_text), e)) return i;
+    Column c = {.hidden = true, .indexed = true, .generated_stored = true, .generated_text = text};
+    do c.name = keep(d, arena_printf(&d->arena, "__x%d", number++)); while (table_find_column(t, c.name) >= 0);
+    c.field = c.name;
+    c.type = ddl_indexable(d, d->next, t, text, pos);
+    PUSH(d, &t->columns, c);
+    Rewrite *r = rewrite_of(d, table_copy(&d->arena, t), t->name, &c, -1);
+    r->expr = ddl_generated(d, d->next, r->table, t->columns.n - 1, &r->rel);
+    note_rewrite(d, change, r, true);
+    return t->columns.n - 1;
+}
+
+/* Values that no index needs any more go. */
+static void drop_unindexed(Ddl *d, Table *t, Change *change) {
+    for (int c = t->columns.n - 1; c >= 0; c--) {
+        bool used = !t->columns.at[c].indexed;
+        for (int i = 0; i < t->indexes.n && !used; i++) {
+            used = str_eq(t->indexes.at[i].where_text, t->columns.at[c].generated_text);
+            for (int k = 0; k < t->indexes.at[i].keys.n; k++) used |= t->indexes.at[i].keys.at[k].column == c;
+        }
+        if (!used) remove_column(d, t, change, c);
+    }
+}
+
+/* A column has another type: what is computed from it is computed anew. `same`: its stored values stay what they are. */
+static void retype_indexed(Ddl *d, Table *t, Change *change, int column, bool same) {
+    for (int i = 0; i < t->columns.n; i++) {
+        Column *c = &t->columns.at[i];
+        if (!c->indexed || !expression_reads(d, t, i, column)) continue;
+        Type old = c->type;
+        c->type = ddl_indexable(d, d->next, t, c->generated_text, NO_POS);
+        if (same && old.tag == c->type.tag) continue;
+        Rewrite *r = rewrite_of(d, table_copy(&d->arena, t), t->name, c, -1);
+        r->expr = ddl_generated(d, d->next, r->table, i, &r->rel);
+        note_rewrite(d, change, r, false);
+    }
+}
+
 /* Foreign keys of other tables that end at this table (and this column, if name.n). */
 static void drop_references(Ddl *d, const Table *t, Str column, bool cascade, const char *what, Pos pos) {
     for (int i = 0; i < d->next->tables.n; i++) {
@@ -653,32 +778,20 @@ static void alter_drop_column(Ddl *d, Table *t, const AstAlter *a) {
     Change *change = change_of(d, t, true);
     drop_references(d, t, gone.name, a->cascade, arena_printf(&d->arena, "column " STR_FMT " of table " STR_FMT, STR_ARG(gone.name), STR_ARG(t->name)).p, a->pos);
     for (int i = 0; i < t->columns.n; i++) {
-        if (i == column || !generated_from(d, t, i, column)) continue;
+        if (i == column || t->columns.at[i].indexed || !generated_from(d, t, i, column)) continue;
         fail(&d->cc, SQM_ERROR_OBJECT_IN_USE, a->pos, "cannot drop column " STR_FMT " because column " STR_FMT " is generated from it", STR_ARG(gone.name), STR_ARG(t->columns.at[i].name));
     }
     for (int i = t->indexes.n - 1; i >= 0; i--) {
         Index *index = &t->indexes.at[i];
         bool hit = in_list(index->include.at, index->include.n, column) || mentions(d, t, index->where_text, column);
-        for (int k = 0; k < index->keys.n; k++) hit |= index->keys.at[k].column == column;
+        for (int k = 0; k < index->keys.n; k++) hit |= index->keys.at[k].column == column || (index->keys.at[k].expr_text.n && expression_reads(d, t, index->keys.at[k].column, column));
         if (hit) remove_index(t, index);
     }
     for (int i = t->constraints.n - 1; i >= 0; i--)
         if (in_list(t->constraints.at[i].columns.at, t->constraints.at[i].columns.n, column)) remove_constraint(t, i);
     if (in_list(t->primary_key.at, t->primary_key.n, column)) t->primary_key.n = 0;
-    renumber(t->primary_key.at, &t->primary_key.n, column);
-    for (int i = 0; i < t->indexes.n; i++) {
-        renumber(t->indexes.at[i].include.at, &t->indexes.at[i].include.n, column);
-        for (int k = 0; k < t->indexes.at[i].keys.n; k++) t->indexes.at[i].keys.at[k].column -= t->indexes.at[i].keys.at[k].column > column;
-    }
-    for (int i = 0; i < t->constraints.n; i++) renumber(t->constraints.at[i].columns.at, &t->constraints.at[i].columns.n, column);
-    memmove(&t->columns.at[column], &t->columns.at[column + 1], sizeof *t->columns.at * (size_t)(t->columns.n - column - 1));
-    t->columns.n--;
-    if (str_is(gone.field, "_id")) return;
-    bson_t list, one, u, unset;
-    bson_t *command = begin_update(d, t->name, exists_filter(d, gone.field), "$unset", &list, &one, &u, &unset);
-    bson_append_utf8(&unset, gone.field.p, (int)gone.field.n, "", 0);
-    end_update(command, &list, &one, &u, &unset);
-    note(d, change, (Step){.tag = STEP_COMMAND, .command = command});
+    remove_column(d, t, change, column);
+    drop_unindexed(d, t, change);
 }
 
 static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
@@ -698,10 +811,12 @@ static void alter_rename_column(Ddl *d, Table *t, const AstAlter *a) {
     }
     c->name = new_name;
     rename_texts(d, t, t->name, t->name, old_name, new_name);
+    ddl_rename_in_views(d, t->name, t->name, old_name, new_name);
     if (str_is(old_field, "_id")) return;
     c->field = field_of(d, new_name);
     if (str_is(c->field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "only the primary key can be called \"_id\"");
     if (str_eq(c->field, old_field)) return;
+    for (int i = 0; i < t->indexes.n; i++) ddl_native_rename(d, &t->indexes.at[i], old_field, c->field);
     bson_t list, one, u, rename;
     bson_t *command = begin_update(d, t->name, exists_filter(d, old_field), "$rename", &list, &one, &u, &rename);
     bson_append_utf8(&rename, old_field.p, (int)old_field.n, c->field.p, (int)c->field.n);
@@ -733,6 +848,7 @@ static void alter_rename_table(Ddl *d, Table *t, const AstAlter *a) {
     catalog_remove_table(d->next, old);
     t->name = new_name;
     rename_texts(d, t, old, new_name, (Str){0}, (Str){0});
+    ddl_rename_in_views(d, old, new_name, (Str){0}, (Str){0});
     catalog_put_table(d->next, t);
 }
 
@@ -760,9 +876,9 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     Type old = c->type, type = type_of(d, a->type);
     bool same = is_own_cast(a->expr, c) && same_storage(old, type);
     for (int i = 0; i < t->columns.n && !same; i++)
-        if (i != column && generated_from(d, t, i, column))
+        if (i != column && !t->columns.at[i].indexed && generated_from(d, t, i, column))
             fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));
-    if (a->collation.n) c->collation = known_collation(d, a->collation, a->pos);
+    c->collation = known_collation(d, a->collation, a->pos);
     c->type = type;
     if (c->identity && !type_is_integer(type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "identity column type must be smallint, integer, or bigint");
     if (!a->expr && !c->generated_text.n && old.tag != TYPE_UNKNOWN && !cast_exists(old, type)) {
@@ -777,11 +893,17 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     for (int i = 0; i < t->indexes.n; i++)
         for (int k = 0; k < t->indexes.at[i].keys.n && t->indexes.at[i].unique; k++) in_key |= t->indexes.at[i].keys.at[k].column == column;
     if (in_key) check_unique_types(d, t, &column, 1, a->pos);
-    if (same) return;
+    if (same) {
+        retype_indexed(d, t, change, column, true);
+        return;
+    }
     Rewrite *r = rewrite_of(d, rows, t->name, c, column);
     if (c->generated_text.n) {
         r->expr = ddl_generated(d, d->next, t, column, &r->rel);
-        if (!c->generated_stored) return;
+        if (!c->generated_stored) {
+            retype_indexed(d, t, change, column, false);
+            return;
+        }
     } else if (a->expr) {
         r->expr = ddl_row_value(d, d->next, rows, a->expr_text, &r->rel);
     }
@@ -793,6 +915,7 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     } else {
         note_rewrite(d, change, r, true);
     }
+    retype_indexed(d, t, change, column, false);
 }
 
 static void alter_drop_constraint(Ddl *d, Table *t, const AstAlter *a) {
@@ -867,8 +990,19 @@ static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
         c->generated_stored = false;
         break;
     case ALTER_ADD_COLUMN: case ALTER_DROP_COLUMN: case ALTER_RENAME_COLUMN: case ALTER_RENAME_TABLE: case ALTER_COLUMN_TYPE: case ALTER_ADD_CONSTRAINT:
-    case ALTER_DROP_CONSTRAINT: case ALTER_RENAME_CONSTRAINT: break;
+    case ALTER_DROP_CONSTRAINT: case ALTER_RENAME_CONSTRAINT: case ALTER_SET_OPTIONS: break;
     }
+}
+
+/* What a collection is created with can't be changed: its documents move into another one. */
+static void alter_options(Ddl *d, Table *t, const AstAlter *a) {
+    Change *change = change_of(d, t, true);
+    Str options = ddl_native_collection(d, t->options, &a->options);
+    if (str_eq(options, t->options)) return;
+    if (!t->id_index.keys.n) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "options of the table \"" STR_FMT "\" without a primary key in _id cannot be changed", STR_ARG(t->name));
+    int key = t->id_index.keys.at[0].column;
+    t->options = options;
+    note_copy(d, change, rewrite_of(d, table_copy(&d->arena, t), t->name, &t->columns.at[key], key));
 }
 
 static void alter_table(Ddl *d) {
@@ -891,6 +1025,7 @@ static void alter_table(Ddl *d) {
         case ALTER_ADD_CONSTRAINT: add_constraint(d, t, change_of(d, t, true), a->constraint, -1, NULL); break;
         case ALTER_DROP_CONSTRAINT: alter_drop_constraint(d, t, a); break;
         case ALTER_RENAME_CONSTRAINT: alter_rename_constraint(d, t, a); break;
+        case ALTER_SET_OPTIONS: alter_options(d, t, a); break;
         case ALTER_SET_NOT_NULL: case ALTER_DROP_NOT_NULL: case ALTER_SET_DEFAULT: case ALTER_DROP_DEFAULT: case ALTER_ADD_IDENTITY: case ALTER_DROP_IDENTITY:
         case ALTER_DROP_EXPRESSION: alter_column(d, t, a); break;
         }
@@ -906,21 +1041,21 @@ static void create_index(Ddl *d) {
         if (s->if_not_exists) return;
         fail(&d->cc, SQM_ERROR_DUPLICATE_TABLE, d->stmt->pos, "relation \"" STR_FMT "\" already exists", STR_ARG(s->name));
     }
-    if (s->method.n && !str_ieq(s->method, STR("btree")) && !str_ieq(s->method, STR("hash")) && !str_ieq(s->method, STR("brin")))
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "an index with method " STR_FMT " is not supported", STR_ARG(s->method));
-    change_of(d, t, true);
+    Change *change = change_of(d, t, true);
     const Rel *rel;
     if (s->where) ddl_condition(d, d->next, t, s->where_text, &rel);
     Index index = {.unique = s->unique, .nulls_not_distinct = s->nulls_not_distinct, .where_text = keep(d, s->where_text)};
     Numbers columns = {0};
     for (int i = 0; i < s->keys.n; i++) {
-        const AstIndexKey *k = &s->keys.at[i];
-        if (k->expr) fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, k->pos, "A stored generated column can be indexed instead.", "an index on an expression is not supported");
-        if (k->collation.n && s->unique) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, k->pos, "a unique index with COLLATE is not supported");
-        int column = named_column(d, t, k->column, k->pos);
-        refuse_virtual(d, t, column, "an index", k->pos);
-        PUSH(d, &columns, column);
-        PUSH(d, &index.keys, ((IndexKey){.column = column, .descending = k->descending, .opclass = keep(d, k->opclass)}));
+        AstIndexKey key = ddl_index_key(d, t, &s->keys.at[i], s->unique);
+        const AstIndexKey *k = &key;
+        known_collation(d, k->collation, k->pos);
+        int column = k->expr || !k->column.n ? -1 : named_column(d, t, k->column, k->pos);
+        Str text = k->expr_text;
+        if (column >= 0 && table_column_is_virtual(t, column)) text = quoted(d, t->columns.at[column].name);
+        if (text.n) column = indexed_column(d, t, change, keep(d, text), k->pos);
+        if (column >= 0 && !k->path.n) PUSH(d, &columns, column);
+        PUSH(d, &index.keys, ((IndexKey){.column = column, .expr_text = keep(d, text), .path = keep(d, k->path), .descending = k->descending, .opclass = keep(d, k->opclass)}));
     }
     if (s->unique) check_unique_types(d, t, columns.at, columns.n, d->stmt->pos);
     for (int i = 0; i < s->include.n; i++) {
@@ -928,7 +1063,9 @@ static void create_index(Ddl *d) {
         refuse_virtual(d, t, column, "an index", d->stmt->pos);
         PUSH(d, &index.include, column);
     }
+    ddl_native_index(d, t, s, &index);
     index.name = s->name.n ? keep(d, s->name) : make_name(d, t, columns.at, columns.n, "idx");
+    if (s->where && !ddl_partial_fits(d, d->next, t, &index)) indexed_column(d, t, change, index.where_text, s->where->pos);
     PUSH(d, &t->indexes, index);
 }
 
@@ -961,8 +1098,9 @@ static void drop_index(Ddl *d) {
         if (index->constraint && !t->legacy)
             fail_hint(&d->cc, SQM_ERROR_OBJECT_IN_USE, d->stmt->pos, "Drop the constraint instead.", "cannot drop index " STR_FMT " because constraint " STR_FMT " on table " STR_FMT " requires it",
                       STR_ARG(name), STR_ARG(name), STR_ARG(t->name));
-        change_of(d, t, true);
+        Change *change = change_of(d, t, true);
         remove_index(t, index_named(t, name));
+        drop_unindexed(d, t, change);
     }
 }
 
@@ -1023,7 +1161,16 @@ static void truncate_tables(Ddl *d) {
             for (int j = 0; j < step.tables.n; j++) known |= str_eq(step.tables.at[j], other->name);
             if (refers && !known) vec_push(&d->arena, &step.tables, other->name);
         }
-    vec_push(&d->arena, &d->steps, step);
+    Step others = {.tag = STEP_EMPTY};
+    for (int i = 0; i < step.tables.n; i++) {
+        Step one = {.tag = STEP_EMPTY, .apart = true};
+        Str options = catalog_find_table(d->next, step.tables.at[i])->options;
+        bool capped = options.n && strstr(options.p, "\"capped\"");
+        if (capped) vec_push(&d->arena, &one.tables, step.tables.at[i]);
+        if (capped) vec_push(&d->arena, &d->steps, one);
+        else vec_push(&d->arena, &others.tables, step.tables.at[i]);
+    }
+    if (others.tables.n) vec_push(&d->arena, &d->steps, others);
 }
 
 static void comment_on(Ddl *d) {
@@ -1045,7 +1192,7 @@ static void create_view(Ddl *d) {
     const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
     if (s->columns.n > q->n_visible) fail(&d->cc, SQM_ERROR_SYNTAX, s->pos, "CREATE VIEW specifies more column names than columns");
     Table *t = table_new(&d->next->arena, s->name);
-    t->view_text = keep(d, s->text);
+    t->view_text = keep(d, ddl_view_text(d, s->select, q, s->text));
     for (int i = 0; i < q->n_visible; i++) {
         const Target *target = &q->targets.at[i];
         Column c = {.name = keep(d, i < s->columns.n ? s->columns.at[i] : target->name), .type = target->expr->type};
@@ -1064,6 +1211,12 @@ static void drop_database(Ddl *d) {
     for (int i = 0; i < d->next->tables.n; i++) vec_push(&d->arena, &d->dropped, d->next->tables.at[i]->name);
     while (d->next->tables.n) catalog_remove_table(d->next, d->next->tables.at[d->next->tables.n - 1]->name);
     d->next->version = 0;
+}
+
+static bool cascades(const Stmt *s) {
+    bool cascade = s->cascade;
+    for (int i = 0; i < s->alters.n; i++) cascade |= s->alters.at[i]->cascade;
+    return cascade;
 }
 
 bool ddl_is_ddl(StmtTag tag) { return tag >= STMT_CREATE_TABLE && tag <= STMT_DROP_DATABASE; }
@@ -1085,6 +1238,7 @@ void ddl_statement(Ddl *d) {
     case STMT_RELEASE: case STMT_ROLLBACK_TO: case STMT_SET: case STMT_SHOW: case STMT_EXPLAIN:
         fail(&d->cc, SQM_ERROR_INTERNAL, d->stmt->pos, "not a definition");
     }
+    if (d->changes.n || d->removed.n) ddl_check_views(d, cascades(d->stmt));
     for (int i = 0; i < d->changes.n; i++) {
         Change *change = d->changes.at[i];
         catalog_put_table(d->next, change->table);

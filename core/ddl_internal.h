@@ -19,6 +19,7 @@ typedef struct Rewrite {
     Type type;
     bool not_null;
     bool counter;               /* NULL: the table's next number */
+    bool indexed;               /* the value of an indexed expression */
     /* STEP_COPY: the field becomes _id. */
     Str promote;                /* field that moved into _id and isn't kept; empty: none */
     Str demote;                 /* field that takes the old _id; empty: it is given up */
@@ -47,6 +48,7 @@ typedef struct Step {
     Str message;
     Rewrite *rewrite;
     VEC(Str) tables;
+    bool apart;                 /* STEP_EMPTY: of one capped table, which no transaction may do */
 } Step;
 typedef VEC(Step) Steps;
 
@@ -96,6 +98,10 @@ Expr *ddl_row_value(Ddl *d, const Catalog *c, const Table *t, Str text, const Re
 /* The value of a generated column; fails when such a column may not have this expression. */
 Expr *ddl_generated(Ddl *d, const Catalog *c, const Table *t, int column, const Rel **rel);
 Expr *ddl_default(Ddl *d, const Catalog *c, Str text);
+/* The type of an expression that an index is to be on; fails when it can't be. */
+Type ddl_indexable(Ddl *d, const Catalog *c, const Table *t, Str text, Pos pos);
+/* Can MongoDB's partial indexes say the index's condition? Else its value becomes an indexed expression. */
+bool ddl_partial_fits(Ddl *d, const Catalog *c, const Table *t, const Index *index);
 /* The columns an expression over a table reads, as a set. */
 void ddl_columns_of(const Expr *e, bool *used);
 /* Appends {field: <NULL>}: rows in which the column is NULL. */
@@ -109,7 +115,32 @@ bson_t *ddl_create_indexes(Ddl *d, Str collection, const Physicals *list);   /* 
 /* Turns what was noted for a change into Ddl.steps. */
 void ddl_assemble(Ddl *d, Change *change, bool created);
 
+/* ---- ddl_native.c ---- */
+
+/* Takes method and options of CREATE INDEX into `index`, whose keys are known; fails where they can't be together. */
+void ddl_native_index(Ddl *d, const Table *t, const AstCreateIndex *s, Index *index);
+/* The key, or where it is an expression that is a path into a document, the key on that path. */
+AstIndexKey ddl_index_key(Ddl *d, const Table *t, const AstIndexKey *given, bool unique);
+Str ddl_key_field(Ddl *d, const Table *t, const IndexKey *k);                 /* the field a key is on: "blog.name" */
+void ddl_native_key(Ddl *d, const Table *t, const Index *index, const IndexKey *k, bson_t *key);
+void ddl_native_options(Ddl *d, const Index *index, bson_t *spec);            /* appends them to an index specification */
+void ddl_native_rename(Ddl *d, Index *index, Str from, Str to);               /* a field has another name */
+/* For Table.options: those of `old` with what WITH (...), SET (...) or RESET (...) says. */
+Str ddl_native_collection(Ddl *d, Str old, const AstOptions *options);
+void ddl_native_create(Ddl *d, const Table *t, bson_t *command);              /* appends them to a create command */
+
+/* ---- ddl_view.c ---- */
+
+/* The text that is stored of a view: `text`, with * spelt out as what it stands for now. */
+Str ddl_view_text(Ddl *d, AstSelect *s, const Query *q, Str text);
+/* A table (column.n == 0) or one of its columns has another name. */
+void ddl_rename_in_views(Ddl *d, Str table, Str new_table, Str column, Str new_column);
+/* Fails when a view of Ddl.next isn't what it was; `cascade`: drops it. */
+void ddl_check_views(Ddl *d, bool cascade);
+
 /* ---- ddl.c ---- */
+
+void ddl_touch(Ddl *d, Table *t);                                   /* its entry has to be written */
 void ddl_statement(Ddl *d);
 
 #endif

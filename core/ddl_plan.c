@@ -73,13 +73,36 @@ Expr *ddl_generated(Ddl *d, const Catalog *c, const Table *t, int column, const 
     Expr *e = resolve_generated_column(&d->cc, c, t, column, rel);
     d->text = (Str){0};
     expr_walk(e, find_unfit, &unfit);
-    if (unfit) fail(&d->cc, SQM_ERROR_SYNTAX, NO_POS, "%s", unfit);
+    if (unfit && !target->indexed) fail(&d->cc, SQM_ERROR_SYNTAX, NO_POS, "%s", unfit);
     if (!cast_exists(e->type, target->type)) {
         char want[64], have[64];
         fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, NO_POS, "column \"" STR_FMT "\" is of type %s but generation expression is of type %s", STR_ARG(target->name),
              type_text(target->type, want, sizeof want), type_text(e->type, have, sizeof have));
     }
     return e;
+}
+
+/* BSON dates count milliseconds, so a value with microseconds would not be found again. */
+static bool is_storable(const Expr *e) {
+    Type t = e->type;
+    if (t.tag != TYPE_TIMESTAMP && t.tag != TYPE_TIMESTAMPTZ && t.tag != TYPE_TIME) return true;
+    if (e->tag == EXPR_VAR || (e->tag == EXPR_FUNC && strcmp(e->function->name, "date_trunc") == 0)) return true;
+    if (e->tag == EXPR_CONST) return e->value.type == SQM_NULL || e->value.u.i % 1000 == 0;
+    bool ok = e->tag == EXPR_CASE || e->tag == EXPR_COALESCE || (e->tag == EXPR_CAST && e->args.at[0]->type.tag != TYPE_TEXT && e->args.at[0]->type.tag != TYPE_VARCHAR);
+    for (int i = 0; i < e->args.n; i++) ok = ok && is_storable(e->args.at[i]);
+    return ok;
+}
+
+Type ddl_indexable(Ddl *d, const Catalog *c, const Table *t, Str text, Pos pos) {
+    const Rel *rel;
+    const char *unfit = NULL;
+    Expr *e = ddl_row_value(d, c, t, text, &rel);
+    expr_walk(e, find_unfit, &unfit);
+    if (unfit) fail(&d->cc, SQM_ERROR_SYNTAX, pos, "%s", strstr(unfit, "subquery") ? "cannot use subquery in index expression" : "functions in index expression must be immutable");
+    if (e->type.tag == TYPE_UNKNOWN && e->tag == EXPR_CONST) return TYPE(TEXT);
+    if (e->type.tag == TYPE_UNKNOWN || e->type.tag == TYPE_ROW) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "an index on an expression of unknown type is not supported: " STR_FMT, STR_ARG(text));
+    if (!is_storable(e)) fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "date_trunc() makes it whole milliseconds.", "an index on a time that may have microseconds is not supported: " STR_FMT, STR_ARG(text));
+    return e->type;
 }
 
 Expr *ddl_default(Ddl *d, const Catalog *c, Str text) {
@@ -132,6 +155,22 @@ static bool append_bound(bson_t *out, const Column *c) {
     }
     bson_append_document_end(out, &bound);
     return ok;
+}
+
+/* {path: {$type: [all types but null]}}: an inner field has no type of its own. */
+static void append_any_value(bson_t *out, Str field) {
+    static const char *const types[] = {"number", "string", "object", "array", "binData", "objectId", "bool", "date", "regex", "timestamp", "minKey", "maxKey"};
+    bson_t condition, list;
+    bson_append_document_begin(out, field.p, (int)field.n, &condition);
+    BSON_APPEND_ARRAY_BEGIN(&condition, "$type", &list);
+    for (uint32_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char digits[16];
+        const char *key;
+        size_t n = bson_uint32_to_string(i, &key, digits, sizeof digits);
+        bson_append_utf8(&list, key, (int)n, types[i], -1);
+    }
+    bson_append_array_end(&condition, &list);
+    bson_append_document_end(out, &condition);
 }
 
 static const Column *column_of_field(const Table *t, const char *field) {
@@ -267,32 +306,53 @@ static bool restrict_filter(Ddl *d, const Table *t, const bson_t *filter, bson_t
     return ok;
 }
 
+/* The index's condition as a partialFilterExpression. False: it can't be said. */
+static bool restrict_condition(Ddl *d, const Catalog *c, const Table *t, const Index *index, bson_t *out) {
+    const Rel *rel;
+    Expr *e = ddl_condition(d, c, t, index->where_text, &rel);
+    bson_t *filter = ddl_bson(d);
+    Eval ev = {.arena = &d->arena, .now = d->now, .error = d->cc.error};
+    Emit em = {.ev = &ev, .rel = rel, .arena = &d->arena};
+    Exprs conjuncts = {0};
+    if (e->tag == EXPR_AND) conjuncts = e->args;
+    else vec_push(&d->arena, &conjuncts, e);
+    bool never = false, can = true;
+    for (int i = 0; i < conjuncts.n; i++) can = can && mql_can_match(conjuncts.at[i], rel);
+    if (can && !mql_match(&em, &conjuncts, filter, &never)) ddl_raise(d);
+    return can && !never && restrict_filter(d, t, filter, out);
+}
+
+bool ddl_partial_fits(Ddl *d, const Catalog *c, const Table *t, const Index *index) { return restrict_condition(d, c, t, index, ddl_bson(d)); }
+
+/* The indexed expression that is the index's condition; -1. */
+static int condition_column(const Table *t, const Index *index) {
+    for (int i = 0; i < t->columns.n; i++)
+        if (t->columns.at[i].indexed && t->columns.at[i].type.tag == TYPE_BOOL && str_eq(t->columns.at[i].generated_text, index->where_text)) return i;
+    return -1;
+}
+
 static void append_partial(Ddl *d, const Catalog *c, const Table *t, const Index *index, bson_t *spec) {
     bson_t *bounds = ddl_bson(d), *where = ddl_bson(d);
     if (index->unique && !index->nulls_not_distinct)
         for (int i = 0; i < index->keys.n; i++) {
+            if (index->keys.at[i].path.n) {
+                append_any_value(bounds, ddl_key_field(d, t, &index->keys.at[i]));
+                continue;
+            }
             const Column *key = &t->columns.at[index->keys.at[i].column];
-            if (key->not_null || str_is(key->field, "_id")) continue;
+            if (key->not_null || str_is(key->field, "_id") || bson_has_field(bounds, key->field.p)) continue;
             if (!append_bound(bounds, key)) {
                 char type[64];
                 fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "a unique index on column \"" STR_FMT "\" of type %s is not supported", STR_ARG(key->name), type_text(key->type, type, sizeof type));
             }
         }
-    if (index->where_text.n) {
-        const Rel *rel;
-        Expr *e = ddl_condition(d, c, t, index->where_text, &rel);
-        bson_t *filter = ddl_bson(d);
-        Eval ev = {.arena = &d->arena, .now = d->now, .error = d->cc.error};
-        Emit em = {.ev = &ev, .rel = rel, .arena = &d->arena};
-        Exprs conjuncts = {0};
-        if (e->tag == EXPR_AND) conjuncts = e->args;
-        else vec_push(&d->arena, &conjuncts, e);
-        bool never = false, can = true;
-        for (int i = 0; i < conjuncts.n; i++) can = can && mql_can_match(conjuncts.at[i], rel);
-        if (can && !mql_match(&em, &conjuncts, filter, &never)) ddl_raise(d);
-        if (!can || never || !restrict_filter(d, t, filter, where))
+    if (index->where_text.n && !restrict_condition(d, c, t, index, where)) {
+        int held = condition_column(t, index);
+        if (held < 0)
             fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "MongoDB's partial indexes know comparisons of columns with constants, LIKE 'prefix%', IN, IS [NOT] NULL, AND and (from 6.0) OR.",
                       "the condition of index \"" STR_FMT "\" is not supported: " STR_FMT, STR_ARG(index->name), STR_ARG(index->where_text));
+        bson_reinit(where);
+        bson_append_bool(where, t->columns.at[held].field.p, (int)t->columns.at[held].field.n, true);
     }
     if (bson_empty(bounds) && bson_empty(where)) return;
     bson_t filter, list;
@@ -327,12 +387,14 @@ static bson_t *shape(Ddl *d, const Catalog *c, const Table *t, const Index *inde
     BSON_APPEND_DOCUMENT_BEGIN(spec, "key", &key);
     for (int i = 0; i < index->keys.n; i++) {
         const IndexKey *k = &index->keys.at[i];
-        if (k->column < 0 || used[k->column]) continue;
-        used[k->column] = true;
+        if (k->column >= 0 && !k->path.n) {
+            if (used[k->column]) continue;
+            used[k->column] = true;
+        }
         n++;
-        append_key(&key, &t->columns.at[k->column], k->descending);
+        ddl_native_key(d, t, index, k, &key);
     }
-    bool only_id = n == 1 && str_is(t->columns.at[index->keys.at[0].column].field, "_id");
+    bool only_id = n == 1 && !index->method.n && str_is(ddl_key_field(d, t, &index->keys.at[0]), "_id");
     for (int i = 0; i < index->include.n && !index->unique; i++) {
         int column = index->include.at[i];
         if (used[column]) continue;
@@ -344,7 +406,35 @@ static bson_t *shape(Ddl *d, const Catalog *c, const Table *t, const Index *inde
     if (only_id) return NULL;
     if (index->unique) BSON_APPEND_BOOL(spec, "unique", true);
     append_partial(d, c, t, index, spec);
+    ddl_native_options(d, index, spec);
     return spec;
+}
+
+/* Do all indexes that start with this field leave out documents without it? */
+static bool only_partly(const Physicals *list, Str field) {
+    bool any = false;
+    for (int i = 0; i < list->n; i++) {
+        bson_iter_t it, key;
+        bool leads = bson_iter_init_find(&it, list->at[i].spec, "key") && bson_iter_recurse(&it, &key) && bson_iter_next(&key) && str_is(field, bson_iter_key(&key));
+        if (!leads) continue;
+        any = true;
+        if (!bson_has_field(list->at[i].spec, "partialFilterExpression")) return false;
+    }
+    return any;
+}
+
+/* Of the documents that other programs wrote, for plan_indexed.c's second question. It is small, mostly empty. */
+static Physical missing_index(Ddl *d, const Column *c) {
+    bson_t *spec = ddl_bson(d), child;
+    Str name = arena_printf(&d->arena, STR_FMT "_missing", STR_ARG(c->field));
+    BSON_APPEND_DOCUMENT_BEGIN(spec, "key", &child);
+    append_key(&child, c, false);
+    bson_append_document_end(spec, &child);
+    ddl_append(spec, "name", name);
+    BSON_APPEND_DOCUMENT_BEGIN(spec, "partialFilterExpression", &child);
+    bson_append_null(&child, c->field.p, (int)c->field.n);
+    bson_append_document_end(spec, &child);
+    return (Physical){name, spec};
 }
 
 Physicals ddl_physical(Ddl *d, const Catalog *c, const Table *t) {
@@ -364,6 +454,8 @@ Physicals ddl_physical(Ddl *d, const Catalog *c, const Table *t) {
         vec_push(&d->arena, &list, ((Physical){index->name, spec}));
         vec_push(&d->arena, &shapes, ((Physical){index->name, bare}));
     }
+    for (int k = 0; k < t->columns.n && d->server_version >= 5000000; k++)
+        if (t->columns.at[k].indexed && only_partly(&list, t->columns.at[k].field)) vec_push(&d->arena, &list, missing_index(d, &t->columns.at[k]));
     return list;
 }
 
@@ -441,8 +533,9 @@ static bson_t *set_validator(Ddl *d, Str collection, const bson_t *validator) {
 
 enum { INDEX_NOT_FOUND = 27, NAMESPACE_NOT_FOUND = 26, NAMESPACE_EXISTS = 48 };
 
-static bson_t *create_collection(Ddl *d, Str name, const bson_t *validator) {
+static bson_t *create_collection(Ddl *d, const Table *t, Str name, const bson_t *validator) {
     bson_t *command = ddl_command(d, "create", name);
+    ddl_native_create(d, t, command);
     if (validator) BSON_APPEND_DOCUMENT(command, "validator", validator);
     return command;
 }
@@ -464,7 +557,7 @@ void ddl_assemble(Ddl *d, Change *change, bool created) {
     Physicals after = ddl_physical(d, d->next, t), fresh = {0};
     bson_t *validator = ddl_validator(d, d->next, t);
     if (created) {
-        add_command(d, create_collection(d, t->name, validator), false, NAMESPACE_EXISTS);
+        add_command(d, create_collection(d, t, t->name, validator), false, NAMESPACE_EXISTS);
         add_command(d, ddl_create_indexes(d, t->name, &after), false, 0);
         return;
     }
@@ -476,7 +569,7 @@ void ddl_assemble(Ddl *d, Change *change, bool created) {
         for (; i < change->steps.n; i++) {
             Step *step = &change->steps.at[i];
             if (step->tag == STEP_COPY) {
-                vec_push(&d->arena, &step->rewrite->prepare, create_collection(d, step->rewrite->copy, validator));
+                vec_push(&d->arena, &step->rewrite->prepare, create_collection(d, t, step->rewrite->copy, validator));
                 bson_t *indexes = ddl_create_indexes(d, step->rewrite->copy, &after);
                 if (indexes) vec_push(&d->arena, &step->rewrite->prepare, indexes);
             }

@@ -92,15 +92,21 @@ void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
 
 static bool ends_here(const Dml *d) { return !d->x->nested && d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
 
-bool dml_satisfied(Dml *d, bool *satisfied) {
-    *satisfied = true;
-    return !ends_here(d) || foreign_ask(d->x->foreign, d->x->server, satisfied, d->x->error);
+bool dml_may_go_alone(const Dml *d) { return !ends_here(d); }
+
+static bool keys_hold(Dml *d) {
+    Exec *x = d->x;
+    bool satisfied;
+    return foreign_lock(x->foreign, x->server, x->error) && foreign_ask(x->foreign, x->server, &satisfied, x->error) &&
+           (satisfied || foreign_check(x->foreign, x->server, x->error));
 }
 
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
     Exec *x = d->x;
-    if (x->nested) {
-        bool ok = attempt(d, context);
+    /* MongoDB has no transactions on capped collections: a statement that fails there keeps what it did before. */
+    bool capped = d->table->options.n && strstr(d->table->options.p, "\"capped\"") && !server_in_transaction(x->server);
+    if (x->nested || capped) {
+        bool ok = attempt(d, context) && (!capped || !ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
         exec_forget(x);
         return ok;
     }
@@ -108,7 +114,7 @@ bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *conte
         bool retry = false;
         cascade_clear(x);
         if (!server_statement_begin(x->server, x->error)) return false;
-        bool ok = attempt(d, context) && (!ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
+        bool ok = attempt(d, context) && (!ends_here(d) || keys_hold(d));
         exec_forget(x);         /* its cursors and its view end with the transaction */
         if (server_statement_end(x->server, ok, &retry, x->error)) return true;
         if (!retry) return false;
@@ -186,6 +192,7 @@ bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *c
     for (int i = 0; i < generated->n; i++) {
         const Assign *a = &generated->at[i];
         Value v;
+        if (i && d->table->columns.at[a->column].indexed) dml_fill(d, 0, row);      /* it may read generated columns; these can't */
         if (!eval(&d->ev, a->value, &v) || !dml_assign(d, a->column, &v, NULL, &row[a->column])) return false;
     }
     if (generated->n) dml_fill(d, 0, row);
@@ -201,7 +208,7 @@ bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *c
 
 bool dml_append(Dml *d, bson_t *doc, int c, const Value *v) {
     const Column *column = &d->table->columns.at[c];
-    return value_append(doc, column->field.p, (int)column->field.n, v, column->type) ||
+    return (column->indexed ? value_append_indexed : value_append)(doc, column->field.p, (int)column->field.n, v, column->type) ||
            error_set(d->x->error, SQM_ERROR_DOCUMENT_TOO_LARGE, "value of column \"" STR_FMT "\" is too large", STR_ARG(column->name));
 }
 

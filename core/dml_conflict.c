@@ -10,7 +10,7 @@
  * Arbiters: the named index, or for a bare DO NOTHING every unique index and the one on _id. A key with a NULL conflicts with nothing unless its index says
  * NULLS NOT DISTINCT; a partial index sees only rows that satisfy its condition, which is evaluated here for both sides.
  * A second row for the same key is skipped by DO NOTHING and refused by DO UPDATE, as in PostgreSQL. A writer that comes between causes a write
- * conflict, after which dml_transaction() starts over. Not done: arbiters with expression keys (refused). */
+ * conflict, after which dml_transaction() starts over. Not done: arbiters on inner fields of documents or with a collation (refused). */
 #include <stdio.h>
 
 #include "dml_internal.h"
@@ -49,8 +49,8 @@ static bool add_arbiter(Conflict *c, const Index *index) {
     a.columns = NEW_ARRAY(&x->arena, int, a.n);
     for (int k = 0; k < a.n; k++) {
         a.columns[k] = index->keys.at[k].column;
-        if (a.columns[k] < 0)
-            return error_set(x->error, SQM_ERROR_NOT_SUPPORTED, "ON CONFLICT on a table with the unique expression index \"" STR_FMT "\" is not supported", STR_ARG(index->name));
+        if (a.columns[k] < 0 || index->keys.at[k].path.n || strstr(index->options.n ? index->options.p : "", "\"collation\""))
+            return error_set(x->error, SQM_ERROR_NOT_SUPPORTED, "ON CONFLICT on a table with the unique index \"" STR_FMT "\" is not supported", STR_ARG(index->name));
     }
     if (index->where_text.n) {
         Compile cc = {.arena = &x->arena, .sql = index->where_text, .error = x->error};

@@ -32,8 +32,8 @@ typedef struct Cascade Cascade;
 void cascade_add(Dml *d, const ForeignKey *key, const Value *value);
 bool cascade_run(Dml *d);
 void cascade_clear(Exec *x);
-/* May a single write go without a transaction around it, as far as foreign keys are concerned? Asks for the parents. */
-bool dml_satisfied(Dml *d, bool *satisfied);
+/* May a single write go without a transaction around it, as far as foreign keys are concerned? */
+bool dml_may_go_alone(const Dml *d);
 /* Adds the RETURNING row of a written row. Nothing without RETURNING. */
 bool dml_return(Dml *d, const Value *row);
 /* Puts a row into the slots that relation `rel` of the row block has. */
@@ -45,7 +45,7 @@ bool dml_derive(Dml *d, Value *row, const Assigns *generated, const RowChecks *c
 /* Must this column have a value? */
 bool dml_required(const Table *t, int c);
 /* SQL NULL of a JSON column is the missing field: BSON null is JSON's null there. */
-static inline bool dml_left_out(const Column *c, const Value *v) { return v->type == SQM_NULL && c->type.tag == TYPE_JSON; }
+static inline bool dml_left_out(const Column *c, const Value *v) { return v->type == SQM_NULL && c->type.tag == TYPE_JSON && !c->indexed; }
 int dml_id_column(const Table *t);                                      /* the column that lies in _id; -1 */
 bool dml_append(Dml *d, bson_t *doc, int c, const Value *v);            /* under the column's field */
 /* {_id: ...} for one or many keys, under `key` of `out`. */

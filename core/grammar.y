@@ -648,6 +648,12 @@ assigns(A) ::= assign(L). { A = L; }
 assigns(A) ::= assigns(A) COMMA assign(L). { for (int i = 0; i < L.n; i++) PUSH(A, L.at[i]); }
 %type assign {AstAssigns}
 assign(A) ::= ID(N) EQ value(E). { A = (AstAssigns){0}; parse_assign(p, &A, N.at, N, E); }
+assign(A) ::= ID(N) assign_steps(S) EQ value(E). { A = (AstAssigns){0}; parse_assign(p, &A, N.at, N, E); A.at[0].steps = S; }
+%type assign_steps {AstExprs}
+assign_steps(A) ::= assign_step(E). { A = NO_EXPRS; PUSH(A, E); }
+assign_steps(A) ::= assign_steps(A) assign_step(E). { PUSH(A, E); }
+assign_step(A) ::= DOT label(N). { A = parse_text(p, N); }
+assign_step(A) ::= LBRACKET expr(E) RBRACKET. { A = E; }
 assign(A) ::= LP(T) names(L) RP EQ row(R). { A = (AstAssigns){0}; AstExpr *e = parse_list(p, AST_ROW, T.at, &R); parse_assign_row(p, &A, T.at, &L, e); }
 assign(A) ::= LP(T) names(L) RP EQ ROW LP exprs(R) RP. { A = (AstAssigns){0}; AstExpr *e = parse_list(p, AST_ROW, T.at, &R); parse_assign_row(p, &A, T.at, &L, e); }
 
@@ -693,15 +699,24 @@ qnames(A) ::= qnames(A) COMMA qname(N). { PUSH(A, N.text); }
 %type column_head {AstColumnDef *}
 %type constraint {AstConstraint *}
 %type constraint_body {AstConstraint *}
-stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) LP elements(E) RP. {
+stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) LP elements(E) RP options_opt(O). {
     A = parse_stmt(p, STMT_CREATE_TABLE, T.at);
     A->name = N.text;
     A->create_table = E;
     E->table = N.text;
     E->if_not_exists = A->if_not_exists = I;
     E->temporary = M;
+    E->options = O;
 }
-stmt(A) ::= CREATE temporary TABLE if_not_exists qname AS(T) select. { A = NULL; parse_refuse(p, token_pos(T), "CREATE TABLE ... AS"); }
+stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) AS(W) select(S). {
+    A = parse_stmt(p, STMT_CREATE_TABLE, T.at);
+    A->name = N.text;
+    A->if_not_exists = I;
+    A->create_table = NEW(p->arena, AstCreateTable);
+    *A->create_table = (AstCreateTable){.table = N.text, .if_not_exists = I, .temporary = M};
+    A->select = S;
+    A->text = parse_select_text(p, S, parse_span(p, W.at + W.len));
+}
 elements(A) ::= column(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->columns, C); }
 elements(A) ::= constraint(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->constraints, C); }
 elements(A) ::= elements(A) COMMA column(C). { PUSH(A->columns, C); }
@@ -794,6 +809,13 @@ column_opt ::= COLUMN.
 
 %type alter_column {AstAlter *}
 action(A) ::= alter_column(C). { A = C; A->pos = parse_span(p, A->pos.at); }
+action(A) ::= SET(T) LP options(L) RP. { A = NEW(p->arena, AstAlter); A->tag = ALTER_SET_OPTIONS; A->options = L; A->pos = parse_span(p, T.at); }
+action(A) ::= RESET(T) LP names(L) RP. {
+    A = NEW(p->arena, AstAlter);
+    A->tag = ALTER_SET_OPTIONS;
+    A->pos = parse_span(p, T.at);
+    for (int i = 0; i < L.n; i++) PUSH(A->options, ((AstOption){L.at[i], NULL, A->pos}));
+}
 %type alter_head {AstAlter *}
 alter_head(A) ::= ALTER(X) column_opt ID(N). { A = NEW(p->arena, AstAlter); A->name = N.text; A->pos = token_pos(X); }
 alter_column(A) ::= alter_head(H) set_data TYPE type(T) collate_opt(C) using_expr(E). {
@@ -828,13 +850,13 @@ using_expr(A) ::= USING expr(E). { A = E; }
 %type unique_opt {bool}
 %type concurrently {bool}
 %type opclass {Str}
-stmt(A) ::= CREATE(T) unique_opt(U) INDEX concurrently(C) if_not_exists(I) index_name(N) ON only_opt qname(B) method_opt(M) LP index_keys(K) RP include_opt(X) nulls_distinct(D) where_opt(W). {
+stmt(A) ::= CREATE(T) unique_opt(U) INDEX concurrently(C) if_not_exists(I) index_name(N) ON only_opt qname(B) method_opt(M) LP index_keys(K) RP include_opt(X) nulls_distinct(D) options_opt(O) where_opt(W). {
     A = parse_stmt(p, STMT_CREATE_INDEX, T.at);
     A->name = N.text;
     A->if_not_exists = I;
     A->create_index = NEW(p->arena, AstCreateIndex);
     *A->create_index = (AstCreateIndex){.name = N.text, .table = B.text, .method = M, .table_pos = token_pos(B), .unique = U, .if_not_exists = I,
-                                        .concurrently = C, .nulls_not_distinct = D, .keys = K, .include = X, .where = W};
+                                        .concurrently = C, .nulls_not_distinct = D, .keys = K, .include = X, .options = O, .where = W};
     if (W) A->create_index->where_text = parse_expr_text(p, W, W->pos);
 }
 %type index_name {Token}
@@ -850,6 +872,19 @@ index_keys(A) ::= index_key(K). { A = (AstIndexKeys){0}; PUSH(A, *K); }
 index_keys(A) ::= index_keys(A) COMMA index_key(K). { PUSH(A, *K); }
 index_key(A) ::= index_item(K) collate_opt(C) opclass(O) direction(D) nulls_opt. { A = K; A->collation = C; A->opclass = O; A->descending = D; A->pos = parse_span(p, A->pos.at); }
 index_item(A) ::= ID(N). { A = NEW(p->arena, AstIndexKey); A->column = N.text; A->pos = token_pos(N); }
+index_item(A) ::= ID(N) DOT inner_path(P). { A = NEW(p->arena, AstIndexKey); A->column = N.text; A->path = P; A->pos = token_pos(N); }
+index_item(A) ::= STAR(T). { A = NEW(p->arena, AstIndexKey); A->pos = token_pos(T); }
+%type inner_path {Str}
+inner_path(A) ::= label(N). { A = N.text; }
+inner_path(A) ::= inner_path(B) DOT label(N). { A = arena_printf(p->arena, STR_FMT "." STR_FMT, STR_ARG(B), STR_ARG(N.text)); }
+%type options_opt {AstOptions}
+%type options {AstOptions}
+%type option {AstOption}
+options_opt(A) ::= . { A = (AstOptions){0}; }
+options_opt(A) ::= WITH LP options(L) RP. { A = L; }
+options(A) ::= option(O). { A = (AstOptions){0}; PUSH(A, O); }
+options(A) ::= options(A) COMMA option(O). { PUSH(A, O); }
+option(A) ::= label(N) EQ bexpr(E). { A = (AstOption){N.text, E, token_pos(N)}; }
 index_item(A) ::= func(F). { A = NEW(p->arena, AstIndexKey); A->expr = F; A->pos = F->pos; A->expr_text = parse_expr_text(p, F, F->pos); }
 index_item(A) ::= LP(T) expr(E) RP(U). { A = NEW(p->arena, AstIndexKey); A->expr = E; A->pos = token_span(p, T); A->expr_text = parse_expr_text(p, E, (Pos){T.at + 1, U.at - T.at - 1}); }
 opclass(A) ::= . { A = (Str){0}; }
@@ -868,7 +903,15 @@ stmt(A) ::= DROP(T) DATABASE if_exists(I) ID(N). { A = parse_stmt(p, STMT_DROP_D
 stmt(A) ::= CREATE(T) DATABASE ID(N). { A = parse_stmt(p, STMT_CREATE_DATABASE, T.at); A->name = N.text; }
 
 %type create_view {Stmt *}
-stmt(A) ::= create_view(V) qname(N) names_opt(L) AS select(S). { A = V; A->pos = parse_span(p, A->pos.at); A->name = N.text; A->columns = L; A->select = S; A->text = parse_select_text(p, S, S->pos); }
+stmt(A) ::= create_view(V) qname(N) names_opt(L) AS(T) select(S). {
+    int at = T.at + T.len;      /* the WITH before a select is no part of its position */
+    A = V;
+    A->pos = parse_span(p, A->pos.at);
+    A->name = N.text;
+    A->columns = L;
+    A->select = S;
+    A->text = parse_select_text(p, S, parse_span(p, at));
+}
 create_view(A) ::= CREATE(T) temporary VIEW. { A = parse_stmt(p, STMT_CREATE_VIEW, T.at); }
 create_view(A) ::= CREATE(T) OR REPLACE temporary VIEW. { A = parse_stmt(p, STMT_CREATE_VIEW, T.at); A->or_replace = true; }
 create_view(A) ::= CREATE MATERIALIZED(T) VIEW. { A = NULL; parse_refuse(p, token_pos(T), "a materialized view"); }

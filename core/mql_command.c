@@ -24,6 +24,13 @@ static bool may_hold_nan(Type t) { return t.tag == TYPE_FLOAT8 || t.tag == TYPE_
 /* MIN and MAX over what may hold NaN: greatest in SQL, least in $min and $max. */
 static bool extreme_with_nan(const Expr *e) { return (is_aggregate(e, "min") || is_aggregate(e, "max")) && may_hold_nan(e->args.at[0]->type); }
 
+static Walk find_path(Expr *e, void *context) {
+    (void)context;
+    return mql_is_json_value(e) ? WALK_STOP : WALK_ON;
+}
+
+static bool reads_path(const Expr *e) { return !expr_walk((Expr *)e, find_path, NULL); }
+
 /* AVG of what adds up exactly: the server gives sum and count, and the division is ours, whose digits are PostgreSQL's. */
 bool mql_is_mean(const Expr *e) { return is_aggregate(e, "avg") && (type_is_integer(e->args.at[0]->type) || e->args.at[0]->type.tag == TYPE_NUMERIC); }
 
@@ -48,6 +55,8 @@ static bool can_aggregate(const Expr *e, const Rel *rel) {
     if (is_aggregate(e, "count")) return e->args.n == 0 || mql_can_express(e->args.at[0], rel);
     if (e->args.n != 1 || !mql_can_express(e->args.at[0], rel) || expr_is_constant(e->args.at[0])) return false;
     Type t = e->args.at[0]->type;
+    bool path = reads_path(e->args.at[0]);      /* numbers of several kinds may be there: adding them up is done here */
+    if (path && (is_aggregate(e, "sum") || is_aggregate(e, "avg"))) return false;
     if (is_aggregate(e, "sum")) return type_is_integer(t) || t.tag == TYPE_INTERVAL || t.tag == TYPE_FLOAT8 || t.tag == TYPE_NUMERIC;
     if (is_aggregate(e, "avg")) return t.tag == TYPE_FLOAT8 || mql_is_mean(e);
     if (is_aggregate(e, "min") || is_aggregate(e, "max")) return ordered_type(t) || may_hold_nan(t);
@@ -73,7 +82,7 @@ bool mql_can_distinct(const Query *q, const Rel *rel) {
 
 bool mql_can_sort(const SortKey *key, const Rel *rel) {
     const Expr *e = key->expr;
-    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
+    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && e->type.tag != TYPE_UNKNOWN && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (!ordered_type(e->type) && e->type.tag != TYPE_BOOL && e->type.tag != TYPE_FLOAT8 && e->type.tag != TYPE_FLOAT4 && e->type.tag != TYPE_BYTEA) return false;
     return key->nulls_first != key->descending || !e->nullable;
@@ -534,6 +543,21 @@ static void append_projection(Emit *em, const Plan *scan, bson_t *out) {
     if (!id) bson_append_int32(out, "_id", 3, scan->columns.n ? 0 : 1);
 }
 
+/* `filter` AND `more`, which is used up. */
+static void add_filter(bson_t *filter, bson_t *more) {
+    if (!bson_empty(filter)) {
+        bson_t all = BSON_INITIALIZER, list;
+        bson_append_array_begin(&all, "$and", -1, &list);
+        bson_append_document(&list, "0", -1, more);
+        bson_append_document(&list, "1", -1, filter);
+        bson_append_array_end(&all, &list);
+        bson_destroy(more);
+        bson_steal(more, &all);
+    }
+    bson_destroy(filter);
+    bson_steal(filter, more);
+}
+
 /* SELECT COUNT(*) and nothing else. */
 static bool counts_rows(const Query *q) {
     if (q->group_keys.n || !q->aggs.n || q->aggs.at[0]->distinct) return false;
@@ -552,6 +576,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     int limit_parameter = -1, offset_parameter = -1;
     em->rel = scan->rel;
     *never = scan->never;
+    em->nearest = !scan->grouped && !scan->sort.n && !request->n_keys;
     bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
@@ -563,11 +588,27 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     }
     /* An aggregate without GROUP BY has a row even of nothing: the executor makes it when no document comes. */
     if (ok && *never) { bson_destroy(&filter); return true; }
+    if (ok && scan->halves) {
+        bson_t half = BSON_INITIALIZER, other;
+        Str field = rel_field(em->rel, scan->halves->column);
+        if (em->second_half) {
+            bson_append_null(&half, field.p, (int)field.n);
+            limit = -1, limit_parameter = -1;
+        } else {
+            bson_append_document_begin(&half, field.p, (int)field.n, &other);
+            bson_append_null(&other, "$ne", 3);
+            bson_append_document_end(&half, &other);
+            if (limit > 0 && offset > 0) limit = limit > INT64_MAX - offset ? -1 : limit + offset;
+            if (offset_parameter >= 0) limit_parameter = -1, limit = -1;      /* shown only */
+        }
+        add_filter(&filter, &half);
+        offset = -1, offset_parameter = -1;
+    }
     if (!ok) { bson_destroy(&filter); return false; }
     if (!scan->grouped && !has_computed_key(scan)) {
         bson_append_utf8(command, "find", 4, name.p, (int)name.n);
         if (!bson_empty(&filter)) bson_append_document(command, "filter", 6, &filter);
-        if (scan->sort.n) {
+        if (scan->sort.n && !em->second_half) {
             bson_append_document_begin(command, "sort", 4, &child);
             append_sort(em, scan, request, &child);
             bson_append_document_end(command, &child);
@@ -655,7 +696,7 @@ static bool assigned_value(Emit *em, const ModifyQuery *m, const Assign *a, Valu
 }
 
 /* JSON's SQL NULL is the absent field; every other column keeps an explicit null. */
-static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON; }
+static bool is_unset(const ModifyQuery *m, const Assign *a, const Value *v) { return v->type == SQM_NULL && m->table->columns.at[a->column].type.tag == TYPE_JSON && !m->table->columns.at[a->column].indexed; }
 
 static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
     bson_t set = BSON_INITIALIZER, unset = BSON_INITIALIZER;
@@ -670,7 +711,8 @@ static bool set_constants(Emit *em, const ModifyQuery *m, bson_t *out) {
         if (!ok) break;
         if (unbound) mql_parameter(&set, c->field.p, parameter);
         else if (is_unset(m, a, &v)) bson_append_utf8(&unset, c->field.p, (int)c->field.n, "", 0);
-        else ok = value_append(&set, c->field.p, (int)c->field.n, &v, c->type) || eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
+        else ok = (c->indexed ? value_append_indexed : value_append)(&set, c->field.p, (int)c->field.n, &v, c->type) ||
+                  eval_fail(em->ev, a->value, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
     }
     if (!bson_empty(&set)) bson_append_document(out, "$set", -1, &set);
     if (!bson_empty(&unset)) bson_append_document(out, "$unset", -1, &unset);
@@ -696,8 +738,13 @@ static bool set_expressions(Emit *em, const ModifyQuery *m, bson_t *pipeline) {
             if (unbound) { mql_parameter(&set, c->field.p, parameter); continue; }
             if (is_unset(m, a, &v)) { bson_append_utf8(&set, c->field.p, (int)c->field.n, "$$REMOVE", -1); continue; }
             bson_append_document_begin(&set, c->field.p, (int)c->field.n, &literal);
-            value_append(&literal, "$literal", -1, &v, c->type);
+            (c->indexed ? value_append_indexed : value_append)(&literal, "$literal", -1, &v, c->type);
             bson_append_document_end(&set, &literal);
+            continue;
+        }
+        if (mql_can_assign(a->value, em->rel, a->column)) {
+            Str field = arena_str(em->arena, c->field.p, c->field.n);
+            ok = mql_express_assign(em, a->value, &set, field.p);
             continue;
         }
         /* $toInt and $toLong raise when the value doesn't fit; null stays null. */

@@ -422,7 +422,10 @@ static Plan *top(Planner *p, Query *q, Plan *plan) {
     }
     if (q->set_op != SET_NONE || (!q->distinct && !reads_targets(q))) {
         /* Order and limit rows first, compute targets for what is left. */
-        if (q->order.n && !(!q->grouped && !q->windows.n && q->set_op == SET_NONE && !p->options->no_optimise && push_sort(p, q, plan))) plan = sort(p, q, plan);
+        if (q->order.n && !(!q->grouped && !q->windows.n && q->set_op == SET_NONE && !p->options->no_optimise && push_sort(p, q, plan))) {
+            plan_indexed_order(p, q, plan);
+            plan = sort(p, q, plan);
+        }
         plan = limit(p, q, plan);
         if (q->locking.n) plan = lock(p, q, plan);
         plan = q->set_op == SET_NONE ? project(p, q, plan) : plan;
@@ -662,7 +665,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     Exprs conditions = {0};
     plan_conjuncts(p, m->rows->where, &conditions);
     bool command = !p->options->no_optimise && single_table(m->rows) && !m->whole_rows;
-    for (int i = 0; i < conditions.n && command; i++) command = mql_can_match(conditions.at[i], rel);
+    for (int i = 0; i < conditions.n && command; i++) command = mql_can_match(conditions.at[i], rel) || mql_can_native(conditions.at[i], rel);
     mp->by_constants = true;
     for (int i = 0; i < m->set.n && command; i++) {
         const Assign *a = &m->set.at[i];
@@ -673,6 +676,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
             mp->by_constants = false;
             /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none). */
             Type to = m->table->columns.at[a->column].type;
+            if (mql_can_assign(a->value, rel, a->column)) continue;
             command = command && type_is_integer(to) && to.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel);
         }
     }
@@ -683,6 +687,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     for (int i = 0; i < conditions.n; i++) plan_mark_pushed(conditions.at[i]);
     mp->method = MODIFY_COMMAND;
     mp->match = conditions;
+    plan_indexed(p, rel, &conditions, &mp->match);
     return mp;
 }
 

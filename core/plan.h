@@ -55,6 +55,7 @@ typedef struct Plan {
     bool ordered;                   /* SCAN: an index has the rows in the order of `sort` */
     const Index *bound_index;       /* SCAN: an index has them by the first key of `sort` at least: the key of the last row wanted is looked up in it first */
     bool grouped;                   /* SCAN: $group of query->group_keys and query->aggs done by the server (mql_can_group) */
+    const Expr *halves;             /* SCAN: two commands. `sort` and `limit` are for documents that have this hidden field; all others come after them (plan_indexed.c) */
     const Index *index;             /* SCAN: what the planner expects the server to use; NULL: collection scan */
     bool never;                     /* RESULT, SCAN: WHERE is constant FALSE */
     /* FILTER, JOIN */

@@ -32,12 +32,18 @@ bool plan_touches(const Expr *e, const Ints *slots);
 Plan *plan_filter(Planner *p, Plan *below, Exprs conditions);         /* `below` itself when there are none */
 void plan_from_slots(Planner *p, const Query *q, const From *f, Ints *out);
 Plan *plan_join(Planner *p, const Query *q, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions);
+/* plan_derived.c: puts what it can of the conditions on a derived table into its query, which isn't planned yet; gives back the rest. */
+Exprs plan_push_derived(Planner *p, const Rel *rel, const Exprs *conditions);
 /* plan_outer.c: changes q->from, of which `conditions` are WHERE's conjuncts. */
 void plan_reduce_outer(Planner *p, Query *q, const Exprs *conditions);
 /* The scan whose order the rows of a tree of joins and filters have; NULL: none. */
 Plan *plan_driving_scan(Plan *plan);
 const Plan *plan_scan_of(const Plan *plan, int rel);                   /* the scan of that relation; NULL */
 Plan *plan_from_items(Planner *p, const Query *q, const From *f, Exprs *conditions);   /* a FROM tree; conditions that fit go in, the rest stays */
+/* plan_indexed.c: appends to `match` what the conditions on `rel` imply for indexed expressions; the first index that serves one, or NULL. */
+const Index *plan_indexed(Planner *p, const Rel *rel, const Exprs *conditions, Exprs *match);
+/* Is the block's ORDER BY ... LIMIT over `scan` an indexed expression's? Then the scan brings a few rows, of which the first ones are among those wanted. */
+void plan_indexed_order(Planner *p, const Query *q, Plan *scan);
 void plan_block(Planner *p, Query *q);                                /* sets q->plan; idempotent */
 
 /* subquery.c. Takes EXISTS / NOT EXISTS / IN / NOT IN that can be joins out of `conditions` into p->semi, their right sides planned ... */

@@ -92,7 +92,7 @@ Expr *resolve_stored_condition(Resolver *r, Query *q, Rel *rel, Str text, const 
 
 Expr *resolve_generated(Resolver *r, Query *q, Rel *rel, int column) {
     const Column *c = &rel->table->columns.at[column];
-    r->in_generated = true;
+    r->in_generated = !c->indexed;
     Expr *e = expr_coerce(r, resolve_stored(r, q, rel, c->generated_text, "column generation expression", false), c->type);
     r->in_generated = false;
     return e;

@@ -10,12 +10,12 @@
 
 static int find_column(Resolver *r, const Table *t, Str name, Pos pos) {
     int c = table_find_column(t, name);
-    if (c >= 0) return c;
+    if (c >= 0 && !t->columns.at[c].indexed) return c;
     Str best = {0};
     int limit = name.n <= 3 ? 2 : name.n <= 5 ? 3 : 4;
     for (int i = 0; i < t->columns.n; i++) {
         int distance = edit_distance(name, t->columns.at[i].name, limit);
-        if (distance < limit) { limit = distance; best = t->columns.at[i].name; }
+        if (distance < limit && !t->columns.at[i].indexed) { limit = distance; best = t->columns.at[i].name; }
     }
     Str hint = best.n ? arena_printf(r->cc->arena, "Perhaps you meant the column \"" STR_FMT "\".", STR_ARG(best)) : STR("");
     fail_hint(r->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, hint.p, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" does not exist", STR_ARG(name), STR_ARG(t->name));
@@ -71,6 +71,9 @@ static void reject_generated(Resolver *r, const Table *t, int c, Pos pos) {
     if (t->columns.at[c].generated_text.n)
         fail(r->cc, SQM_ERROR_SYNTAX, pos, "column \"" STR_FMT "\" is a generated column and cannot be assigned", STR_ARG(t->columns.at[c].name));
 }
+
+/* SET g = DEFAULT of a generated column: it is what it is anyway. */
+static bool is_own_default(const Table *t, int c, const AstAssign *a) { return t->columns.at[c].generated_text.n && a->value->tag == AST_DEFAULT; }
 
 /* Values meet their column: untyped literals take its type, and what can't be cast is the user's error. The conversion itself is cast_assign at run time. */
 static Expr *assignable(Resolver *r, const Table *t, int c, Expr *e) {
@@ -185,6 +188,12 @@ static void add_assignment(Resolver *r, ModifyQuery *m, int column, Expr *value,
     vec_push(r->cc->arena, &m->rows->targets, t);
 }
 
+/* What a generated column is assigned when nothing else changes: it is computed anew. */
+static Expr *own_value(Resolver *r, ModifyQuery *m, int c) {
+    if (table_column_is_virtual(m->table, c)) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, NO_POS, "an UPDATE of nothing but virtual generated columns is not supported");
+    return assignable(r, m->table, c, resolve_generated(r, m->rows, m->rows->rels.at[0], c));
+}
+
 /* What follows from the assignments. */
 static void complete_update(Resolver *r, ModifyQuery *m) {
     const Table *t = m->table;
@@ -197,12 +206,11 @@ static void complete_update(Resolver *r, ModifyQuery *m) {
         Assigns one = {0};
         add_generated(r, t, m->row, c, &one);
         if (!reads_any(r, rel, one.at[0].value, changed)) continue;
+        changed[c] = true;
         Expr *value = with_assigned(r, m, one.at[0].value);
         if (value) add_assignment(r, m, c, value, t->columns.at[c].name);
         else vec_push(r->cc->arena, &m->generated, one.at[0]);
     }
-    for (int i = n_set; i < m->set.n; i++) changed[m->set.at[i].column] = true;
-    for (int i = 0; i < m->generated.n; i++) changed[m->generated.at[i].column] = true;
     add_checks(r, t, m->row, changed, &m->checks);
     add_foreign(r, t, changed, &m->foreign);
     add_referring(r, t, changed, &m->referring);
@@ -270,7 +278,7 @@ static const Index *find_conflict_index(Resolver *r, const Table *t, const AstIn
         for (int k = 0; k < index->keys.n && all; k++) {
             bool found = false;
             for (int n = 0; n < s->conflict_columns.n; n++) found |= index->keys.at[k].column == find_column(r, t, s->conflict_columns.at[n], s->table_pos);
-            all = found && index->keys.at[k].column >= 0;
+            all = found && index->keys.at[k].column >= 0 && !index->keys.at[k].path.n;
         }
         if (all) return index;
     }
@@ -358,6 +366,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
     for (int i = 0; i < s->conflict_set.n; i++) {
         const AstAssign *a = &s->conflict_set.at[i];
         int c = find_column(r, t, a->column, a->pos);
+        if (is_own_default(t, c, a)) continue;
         reject_generated(r, t, c, a->pos);
         /* A bare name is the stored row's; EXCLUDED must be spelt. */
         both.visible.n = 1;
@@ -366,6 +375,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
         vec_push(r->cc->arena, &qualified.visible, stored);
         excluded->hidden_names = true;
         vec_push(r->cc->arena, &qualified.visible, excluded);
+        if (a->steps.n) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "assigning to a part of a column in ON CONFLICT DO UPDATE is not supported");
         Expr *value = a->value->tag == AST_DEFAULT ? (ins->defaults.at[c] ? ins->defaults.at[c] : default_marker(r, a->pos)) : assignable(r, t, c, resolve_expr(r, &qualified, a->value));
         Assign assign = {c, value};
         vec_push(r->cc->arena, &ins->conflict_set, assign);
@@ -399,7 +409,7 @@ static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstEx
         const Column *column = &m->table->columns.at[c];
         bool needed = m->has_returning || m->generated.n || m->checks.n;
         for (int i = 0; i < m->referring.n; i++) needed |= m->referring.at[i].parent_column == c;
-        needed = needed && !table_column_is_virtual(m->table, c);
+        needed = needed && !table_column_is_virtual(m->table, c) && !column->indexed;
         Expr *e = needed ? var_new(r->cc->arena, q, rel, c) : expr_const(r, sqm_null(), column->type, NO_POS);
         Target t = {.expr = e, .name = column->name, .slot = -1};
         vec_push(r->cc->arena, &q->targets, t);
@@ -437,6 +447,8 @@ static Rel *begin_modify(Resolver *r, Scope *scope, ModifyQuery *m, Str alias, P
     return rel;
 }
 
+static bool is_part_assignment(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json assign") == 0; }
+
 void resolve_update(Resolver *r, const AstUpdate *s) {
     ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
     r->out->modify = m;
@@ -447,11 +459,31 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
     resolve_with(r, &scope, s->with.at, s->with.n, false);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->from);
     scope.clause = "UPDATE SET";
+    int recomputed = -1;
     for (int i = 0; i < s->set.n; i++) {
         const AstAssign *a = &s->set.at[i];
         int c = find_column(r, m->table, a->column, a->pos);
+        int known = -1;
         for (int k = 0; k < m->set.n; k++)
-            if (m->set.at[k].column == c) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
+            if (m->set.at[k].column == c) known = k;
+        if (a->steps.n) {
+            bool more = known >= 0 && is_part_assignment(m->set.at[known].value);
+            if (known >= 0 && !more) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
+            reject_generated(r, m->table, c, a->pos);
+            Expr *changed = resolve_assign_path(r, &scope, more ? m->set.at[known].value : resolve_rel_column(r, m->rows, m->rows->rels.at[0], c), a);
+            if (!more) {
+                add_assignment(r, m, c, changed, a->column);
+            } else {
+                m->set.at[known].value = changed;
+                m->rows->targets.at[known].expr = changed;
+            }
+            continue;
+        }
+        if (known >= 0) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
+        if (is_own_default(m->table, c, a)) {
+            recomputed = c;
+            continue;
+        }
         reject_generated(r, m->table, c, a->pos);
         Expr *value;
         if (a->value->tag == AST_DEFAULT) {
@@ -462,6 +494,7 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
         }
         add_assignment(r, m, c, value, a->column);
     }
+    if (!m->set.n && recomputed >= 0) add_assignment(r, m, recomputed, own_value(r, m, recomputed), m->table->columns.at[recomputed].name);
     m->row = row_block(r, m->table, s->alias, &scope, s->returning.at, s->returning.n, &m->has_returning);
     complete_update(r, m);
     finish_modify(r, &scope, m, s->where);

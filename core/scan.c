@@ -4,6 +4,7 @@
  * slots of plan->columns, or the query's group and aggregate slots when the server groups. Values point into the server's document, which lives until the
  * next next(). A field that is missing is NULL; a field of another BSON type than its column's comes out as what it is.
  *     {_id: 7, title: "Emma", pages: 474}  with columns (title, year)  ->  slots ("Emma", NULL)
+ * A scan with `halves` asks twice: for the first documents in order, and for all that lack the field the order is by.
  * Documents of a collection mostly have their fields in the same order: the field after the one just seen is guessed from the document before.
  * KEYS below a scan are read before it asks. A list too long for one command is cut into several, one after the other; a second such list, or one of keys that
  * must not be there, is looked up here for each row instead. (A scan that groups, sorts or limits has short lists only: CHOOSE sees to it.)
@@ -15,7 +16,7 @@
  * write lock and leaves the document as it was. Outside of a transaction there is nothing to hold, so nothing is locked. A write conflict that may be
  * waited for starts the subtree over, on the then newest rows. SKIP LOCKED isn't done here: the planner refuses it. */
 #include "node.h"
-#include "decimal.h"
+#include "json.h"
 
 /* ---- scan ---- */
 
@@ -42,7 +43,7 @@ typedef struct ScanNode {
     bool parts;                 /* the rows are fetched in parts of their order: the first as many as are likely to be wanted, ... */
     int64_t part_skip, part_limit, received;    /* ... then more, then the rest; limit 0: to the end */
     int part;
-    bool started, ended, any;
+    bool started, ended, any, second;      /* second: of the two commands of a scan with `halves` */
     int runs, is_static;        /* is_static: -1 not known yet */
     TapeState state;
     Rows tape;
@@ -91,7 +92,7 @@ int64_t node_wanted(Node *n) {
     const Plan *p = n->plan;
     int64_t limit = 0, offset = 0;
     bool no_limit = false, no_offset = false;
-    if (!p->slack || !eval_integer(n->ev, p->wanted_limit, &limit, &no_limit) || (p->wanted_offset && !eval_integer(n->ev, p->wanted_offset, &offset, &no_offset))) {
+    if (!p->slack || p->halves || !eval_integer(n->ev, p->wanted_limit, &limit, &no_limit) || (p->wanted_offset && !eval_integer(n->ev, p->wanted_offset, &offset, &no_offset))) {
         error_clear(n->x->error);       /* the LIMIT above will say it */
         return -1;
     }
@@ -155,7 +156,7 @@ static bool ask(ScanNode *s, bool *never) {
     Node *n = &s->node;
     Exec *x = n->x;
     bson_t command = BSON_INITIALIZER;
-    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch};
+    Emit em = {.ev = n->ev, .rel = n->plan->rel, .arena = &n->scratch, .second_half = s->second};
     ServerView *view = NULL;
     Value *bound = NULL;
     ScanRequest request = {.keys = s->filters, .n_keys = s->n_filters};
@@ -280,14 +281,9 @@ static bool decode(ScanNode *s, const bson_t *doc) {
     return true;
 }
 
-/* The server's date parts are integers where SQL's extract() is numeric. */
+/* The server's date parts are integers where SQL's extract() is numeric, and paths find 5.0 where an integer is asked for. */
 static Value group_value(const bson_iter_t *it, Type type) {
-    Value v = value_from_bson(it, type);
-    if (v.type == SQM_INT && type.tag == TYPE_NUMERIC) {
-        Decimal d = decimal_from_int(v.u.i);
-        v = (Value){.type = SQM_DECIMAL, .u.decimal = d};
-    }
-    return v;
+    return value_as_number(value_from_bson(it, type), type);
 }
 
 /* [sum, count] */
@@ -371,6 +367,13 @@ static int scan_next(Node *n) {
             s->cursor = NULL;
             if (!next_keys(s, &never)) return -1;
             s->ended = never;
+        } else if (n->plan->halves && !s->second) {
+            bool never = false;
+            server_cursor_close(s->cursor);
+            s->cursor = NULL;
+            s->second = true;
+            if (!ask(s, &never)) return -1;
+            s->ended = never;
         } else {
             break;
         }
@@ -402,7 +405,7 @@ static void scan_rescan(Node *n) {
     node_rescan(n->left);
     s->state = TAPE_OFF;
     rows_clear(&s->tape);
-    s->started = s->ended = false;
+    s->started = s->ended = s->second = false;
 }
 
 static void scan_close(Node *n) {
@@ -414,6 +417,7 @@ static void scan_close(Node *n) {
 static int scan_buffered(const Node *n) {
     const ScanNode *s = (const ScanNode *)n;
     if (s->state == TAPE_READY || (s->started && s->ended)) return 2;
+    if (n->plan->halves && !s->second) return 0;
     return s->cursor && !s->checked.n && server_cursor_buffered(s->cursor);
 }
 

@@ -372,6 +372,20 @@ void schema_name_violation(const Table *table, sqm_error_t *error) {
             return;
         }
     }
+    if (error->code == SQM_ERROR_UNIQUE_VIOLATION && (at = strstr(old.message, "\": key (")) && strstr(at, "__x")) {
+        char message[sizeof old.message];
+        for (int i = 0; i < table->columns.n; i++) {
+            const Column *c = &table->columns.at[i];
+            const char *end = strchr(at, '='), *name = c->indexed ? strstr(at, c->name.p) : NULL;
+            if (!name || !end || name > end || (name[c->name.n] != ')' && name[c->name.n] != ',')) continue;
+            snprintf(message, sizeof message, "%.*s" STR_FMT "%s", (int)(name - old.message), old.message, STR_ARG(c->generated_text), name + c->name.n);
+            error_set(error, old.code, "%s", message);
+            error->mongo_code = old.mongo_code;
+            old = *error;
+            at = strstr(old.message, "\": key (");
+        }
+        return;
+    }
     if (error->code == SQM_ERROR_UNIQUE_VIOLATION && (at = strstr(old.message, "_pkey\": key (_id)=")) && table->id_index.keys.n) {
         Str key = table->columns.at[table->id_index.keys.at[0].column].name, name = {0};
         for (int i = 0; i < table->constraints.n; i++)

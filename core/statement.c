@@ -421,7 +421,7 @@ static bool commit(sqm_connection_t *db, sqm_error_t *error) {
     bool ok = true, satisfied;
     if (!db->server) return true;
     if (db->foreign && foreign_any(db->foreign) && server_in_transaction(db->server) && server_check(db->server, NULL))
-        ok = foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
+        ok = foreign_lock(db->foreign, db->server, error) && foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
     if (db->foreign) foreign_clear(db->foreign);
     forget_transaction(db);
     if (ok) return server_commit(db->server, error);
@@ -648,6 +648,30 @@ static void start_exec(sqm_statement_t *st, sqm_error_t *error) {
     st->executing = true;
 }
 
+static bool run_text(sqm_connection_t *db, Str sql, sqm_error_t *error) {
+    sqm_statement_t *st;
+    if (!sqm_prepare(db, sql.p, sql.n, true, &st, error)) return false;
+    sqm_step_t step = sqm_step(st, error);
+    sqm_finalize(st);
+    return step != SQM_STEP_ERROR;
+}
+
+/* CREATE TABLE ... AS: the rows. If they can't be had, there is no table. */
+static bool fill_table(sqm_connection_t *db, const Stmt *stmt, sqm_error_t *error) {
+    Arena arena = {0};
+    AstExpr name = {.tag = AST_COLUMN, .name = stmt->name};
+    Text quoted = {.arena = &arena};
+    ast_expr_sql(&quoted, &name);
+    bool ok = run_text(db, arena_printf(&arena, "INSERT INTO %s " STR_FMT, quoted.p, STR_ARG(stmt->text)), error);
+    sqm_error_t ignored;
+    if (!ok) {
+        error->position = -1;      /* it would be one in the INSERT */
+        run_text(db, arena_printf(&arena, "DROP TABLE %s", quoted.p), &ignored);
+    }
+    arena_free(&arena);
+    return ok;
+}
+
 static void begin_with(sqm_connection_t *db) {
     Catalog *now = catalog_retain(db->catalog);
     catalog_release(db->in_transaction);
@@ -708,6 +732,8 @@ static bool fits_transaction(sqm_statement_t *st, sqm_error_t *error) {
 static bool run_ddl(sqm_statement_t *st, sqm_error_t *error) {
     sqm_connection_t *db = st->db;
     Catalog *next = NULL;
+    if (st->p->resolved->stmt->tag == STMT_CREATE_TABLE && st->p->resolved->stmt->select && st->p->resolved->n_parameters)
+        return error_set(error, SQM_ERROR_NOT_SUPPORTED, "a parameter in CREATE TABLE ... AS is not supported");
     if (!ddl_run(db->server, db->lease, db->catalog, st->p->resolved->stmt, st->p->sql, &next, error)) {
         sqm_error_t ignored;
         if (db->server) load_catalogue(db, &ignored);
@@ -719,7 +745,8 @@ static bool run_ddl(sqm_statement_t *st, sqm_error_t *error) {
         if (db->server) lease_expire(db->lease);        /* rows that this connection is still reading */
     }
     if (db->server && server_in_transaction(db->server)) begin_with(db);
-    return true;
+    const Stmt *stmt = st->p->resolved->stmt;
+    return !next || stmt->tag != STMT_CREATE_TABLE || !stmt->select || !db->server || fill_table(db, stmt, error);
 }
 
 static void show_eval(Eval *ev, Exec *x) {

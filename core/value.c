@@ -383,6 +383,10 @@ bool value_append(bson_t *doc, const char *key, int key_len, const Value *v, Typ
     return false;
 }
 
+bool value_append_indexed(bson_t *doc, const char *key, int key_len, const Value *v, Type type) {
+    return v->type == SQM_NULL ? bson_append_minkey(doc, key, key_len) : value_append(doc, key, key_len, v, type);
+}
+
 /* ---- from BSON ---- */
 
 static uint32_t read32(const uint8_t *p) {

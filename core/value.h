@@ -33,6 +33,8 @@ uint64_t value_hash(const Value *v, uint64_t seed);
  * NUMERIC decimal128, UUID binary 4, INT2/INT4 int32, INT8 int64, JSON/DOCUMENT/ARRAY native; NULL becomes BSON null. The value has been through
  * cast_assign() and therefore fits. Returns false only when the document would pass the BSON size limit. */
 bool value_append(bson_t *doc, const char *key, int key_len, const Value *v, Type type);
+/* The value of an indexed expression: NULL becomes MinKey, so that a null or missing field tells that another program wrote the document. */
+bool value_append_indexed(bson_t *doc, const char *key, int key_len, const Value *v, Type type);
 /* The element under the iterator as the SQL type of its column. Elements of another BSON type come out in their own natural type
  * (TYPE_UNKNOWN rules), never converted: schemaless data stays visible. Missing: call with it == NULL -> NULL. No copying: points into the document. */
 Value value_from_bson(const bson_iter_t *it, Type type);

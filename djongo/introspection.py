@@ -155,15 +155,21 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             if index["name"] in constraints:
                 continue  # the index that carries a constraint
             constraints[index["name"]] = {
-                "columns": [*index["columns"], *index.get("include", ())],
+                "columns": [*_with_paths(index), *index.get("include", ())],
                 "orders": ["DESC" if str(order).upper() in ("DESC", "-1") else "ASC" for order in index.get("orders", ())],
                 "primary_key": False,
                 "unique": bool(index.get("unique")),
                 "foreign_key": None,
                 "check": False,
                 "index": True,
-                "type": Index.suffix,
+                "type": index.get("method") or Index.suffix,
                 "definition": None,
-                "options": None,
+                "options": index.get("options"),
             }
         return constraints
+
+
+def _with_paths(index):
+    """The keys; "blog.tagline" for a field within a document, None for an expression."""
+    paths = index.get("paths") or [None] * len(index["columns"])
+    return [f"{column}.{path}" if path else column for column, path in zip(index["columns"], paths)]

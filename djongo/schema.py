@@ -3,8 +3,6 @@ the catalogue (defaults, checks) and has no parameters. Changing the type of a c
 
 import django
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.models.expressions import Col, F, OrderBy
-from django.db.models.indexes import IndexExpression
 from django.db.utils import NotSupportedError
 
 from .arrays import array_tables
@@ -38,6 +36,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if not sql or not params:
             return sql, params
         return self.connection.ops.compose_sql(sql, params), []
+
+    def table_sql(self, model):
+        sql, params = super().table_sql(model)
+        options = ", ".join(filter(None, (getattr(constraint, "options_sql", None) for constraint in model._meta.constraints)))
+        return (f"{sql} WITH ({options})" if options else sql), params
 
     # -- relations kept in arrays: what would be a table is a column of the model that has the field
 
@@ -109,31 +112,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self.execute(self.sql_drop_identity % names)
         return fragment, other_actions
 
-    # An index on "expressions" that are nothing but columns is an ordinary one, which Django doesn't know.
-
-    def add_index(self, model, index):
-        if index.contains_expressions and all(map(_is_column, index.expressions)):
-            self.execute(index.create_sql(model, self), params=None)
-        else:
-            super().add_index(model, index)
-
-    def remove_index(self, model, index):
-        if index.contains_expressions and all(map(_is_column, index.expressions)):
-            self.execute(index.remove_sql(model, self))
-        else:
-            super().remove_index(model, index)
-
-    def _unique_supported(self, condition=None, deferrable=None, include=None, expressions=None, nulls_distinct=None):
-        if expressions and all(map(_is_column, getattr(expressions, "source_expressions", expressions))):
-            expressions = None
-        return super()._unique_supported(condition, deferrable, include, expressions, nulls_distinct)
-
     def _data_type(self, field):
         """The column's type without its length."""
         return (field.rel_db_type(self.connection) if field.is_relation else field.db_type(self.connection)).split("(")[0]
 
-
-def _is_column(expression):
-    while isinstance(expression, (IndexExpression, OrderBy)):
-        expression = expression.get_source_expressions()[0]
-    return isinstance(expression, (Col, F))

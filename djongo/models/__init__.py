@@ -3,11 +3,15 @@
 from django.db.models import *  # noqa: F403
 from django.db.models import __all__ as _django_all
 
-from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
+from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField, PolymorphicEmbeddedModelArrayField
 from .base import EmbeddedModel, Model
-from .embedded import EmbeddedField, EmbeddedModelField
-from .json import DictField, JSONField, ListField
+from .constraints import CollectionConstraint
+from .embedded import EmbeddedField, EmbeddedModelField, PolymorphicEmbeddedModelField
 from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
+from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
+from .inner_indexes import Index, UniqueConstraint
+from .json import DictField, JSONField, ListField
+from .lookups import Near
 from .manager import DjongoManager, DjongoQuerySet
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
 from .reference import ArrayReferenceField
@@ -15,14 +19,11 @@ from .reference import ArrayReferenceField
 __all__ = [
     *_django_all,
     "AddToSet",
-    "Increment",
-    "Pull",
-    "Push",
-    "PushFront",
-    "Set",
     "ArrayField",
     "ArrayModelField",
     "ArrayReferenceField",
+    "CollectionConstraint",
+    "CompoundIndex",
     "DictField",
     "DjongoManager",
     "DjongoQuerySet",
@@ -32,9 +33,22 @@ __all__ = [
     "EmbeddedModelArrayField",
     "EmbeddedModelField",
     "GenericObjectIdField",
+    "HashedIndex",
+    "Increment",
     "JSONField",
     "ListField",
     "Model",
+    "Near",
     "ObjectIdAutoField",
     "ObjectIdField",
+    "PolymorphicEmbeddedModelArrayField",
+    "PolymorphicEmbeddedModelField",
+    "Pull",
+    "Push",
+    "PushFront",
+    "Set",
+    "TextIndex",
+    "TTLIndex",
+    "TwoDSphereIndex",
+    "WildcardIndex",
 ]

@@ -4,7 +4,7 @@ import os
 
 SECRET_KEY = "tests"
 USE_TZ = True
-INSTALLED_APPS = ["app"]
+INSTALLED_APPS = ["app", "native"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {
     "default": {

@@ -121,5 +121,6 @@ def djongo_databases(uri, name):
         djongo = connect()
         for table in djongo.connection.tables():
             quoted = table["name"].replace('"', '""')
-            djongo.run(f'DROP TABLE "{quoted}" CASCADE')
+            kind = "VIEW" if table.get("type") == "view" else "TABLE"
+            djongo.run(f'DROP {kind} IF EXISTS "{quoted}" CASCADE')      # a view may have gone with its table
         yield djongo, lambda: connect(no_optimise=True)

@@ -20,14 +20,15 @@ static const char BOOK[] =
     " \"columns\": [{\"name\": \"id\", \"field\": \"_id\", \"type\": \"bigint\", \"not_null\": true, \"identity\": true},"
     "  {\"name\": \"name\", \"type\": \"varchar(30)\", \"not_null\": true, \"default\": \"'x'\", \"collation\": \"C\", \"comment\": \"the \\\"title\\\"\"},"
     "  {\"name\": \"price\", \"type\": \"numeric(10,2)\"}, {\"name\": \"author_id\", \"type\": \"bigint\"},"
-    "  {\"name\": \"up\", \"type\": \"text\", \"generated\": \"upper(name)\", \"stored\": true}, {\"name\": \"tags\", \"type\": \"integer[]\"}],"
+    "  {\"name\": \"up\", \"type\": \"text\", \"generated\": \"upper(name)\", \"stored\": true}, {\"name\": \"tags\", \"type\": \"integer[]\"},"
+    "  {\"name\": \"__x1\", \"type\": \"text\", \"indexed\": true, \"generated\": \"lower(name)\", \"stored\": true}],"
     " \"primary_key\": [\"id\"],"
     " \"constraints\": [{\"kind\": \"primary\", \"name\": \"book_pkey\", \"columns\": [\"id\"]}, {\"kind\": \"unique\", \"name\": \"book_name_key\", \"columns\": [\"name\"]},"
     "  {\"kind\": \"check\", \"name\": \"positive\", \"columns\": [\"price\"], \"check\": \"price > 0\"},"
     "  {\"kind\": \"foreign\", \"name\": \"fk\", \"columns\": [\"author_id\"], \"references\": \"author\", \"references_columns\": [\"id\"], \"deferrable\": true, \"initially_deferred\": true}],"
     " \"indexes\": [{\"name\": \"book_name_key\", \"unique\": true, \"keys\": [{\"column\": \"name\"}], \"constraint\": true},"
     "  {\"name\": \"by_price\", \"keys\": [{\"column\": \"price\", \"descending\": true}, {\"column\": \"name\"}], \"include\": [\"up\"]},"
-    "  {\"name\": \"lower_name\", \"keys\": [{\"expr\": \"lower(name)\"}]},"
+    "  {\"name\": \"lower_name\", \"keys\": [{\"column\": \"__x1\", \"expr\": \"lower(name)\"}]},"
     "  {\"name\": \"cheap\", \"unique\": true, \"keys\": [{\"column\": \"author_id\"}], \"where\": \"price < 5\"},"
     "  {\"name\": \"author\", \"unique\": true, \"keys\": [{\"column\": \"author_id\"}], \"where\": \"(\\\"author_id\\\" IS NOT NULL)\"}],"
     " \"comment\": \"books\"}";
@@ -43,7 +44,7 @@ TEST(documents) {
     CHECK(load(c, BOOK));
     const Table *t = catalog_find_table(c, STR("book"));
     CHECK(t && t->declared && !t->legacy && t->row_estimate == -1);
-    CHECK_INT(t->columns.n, 6);
+    CHECK_INT(t->columns.n, 7);
     CHECK(str_is(t->columns.at[0].field, "_id") && t->columns.at[0].identity && t->columns.at[0].type.tag == TYPE_INT8);
     CHECK(str_is(t->columns.at[1].field, "name") && t->columns.at[1].type.length == 30 && str_is(t->columns.at[1].default_text, "'x'"));
     CHECK(t->columns.at[2].type.scale == 2 && !t->columns.at[2].not_null);
@@ -51,7 +52,7 @@ TEST(documents) {
     CHECK_INT(t->constraints.n, 4);
     CHECK(t->constraints.at[3].kind == TABLE_FOREIGN_KEY && str_is(t->constraints.at[3].references_columns.at[0], "id") && t->constraints.at[3].initially_deferred);
     CHECK_INT(t->indexes.n, 5);
-    CHECK(t->indexes.at[1].keys.at[0].descending && t->indexes.at[1].include.at[0] == 4 && t->indexes.at[2].keys.at[0].column == -1);
+    CHECK(t->indexes.at[1].keys.at[0].descending && t->indexes.at[1].include.at[0] == 4 && t->indexes.at[2].keys.at[0].column == 6);
     /* Written and read again it is the same table. */
     bson_t document = BSON_INITIALIZER;
     catalog_table_document(t, &document);
@@ -75,9 +76,10 @@ TEST(descriptions) {
     Catalog *c = catalog_new(STR("shop"));
     Arena a = {0};
     CHECK(load(c, "{\"name\": \"t\", \"columns\": [{\"name\": \"a\", \"field\": \"_id\", \"type\": \"integer\", \"not_null\": true, \"identity\": true},"
-                  " {\"name\": \"b\", \"type\": \"varchar(5)\", \"comment\": \"x\"}, {\"name\": \"_id\", \"field\": \"zz\", \"type\": \"objectid\", \"hidden\": true}], \"primary_key\": [\"a\"],"
+                  " {\"name\": \"b\", \"type\": \"varchar(5)\", \"comment\": \"x\"}, {\"name\": \"_id\", \"field\": \"zz\", \"type\": \"objectid\", \"hidden\": true},"
+                  " {\"name\": \"__x1\", \"type\": \"integer\", \"indexed\": true, \"generated\": \"a + 1\", \"stored\": true}], \"primary_key\": [\"a\"],"
                   " \"constraints\": [{\"kind\": \"foreign\", \"name\": \"f\", \"columns\": [\"b\"], \"references\": \"o\", \"references_columns\": [\"id\"]}],"
-                  " \"indexes\": [{\"name\": \"i\", \"keys\": [{\"column\": \"b\", \"descending\": true}, {\"expr\": \"a + 1\"}], \"where\": \"a > 1\"}]}"));
+                  " \"indexes\": [{\"name\": \"i\", \"keys\": [{\"column\": \"b\", \"descending\": true}, {\"column\": \"__x1\", \"expr\": \"a + 1\"}], \"where\": \"a > 1\"}]}"));
     CHECK_STR(describe(catalog_find_table(c, STR("t")), &a),
               "{\"name\": \"t\", \"columns\": [{\"name\": \"a\", \"field\": \"_id\", \"type\": \"integer\", \"not_null\": true, \"default\": null, \"auto\": true, \"primary_key\": true, "
               "\"max_length\": null, \"precision\": null, \"scale\": null, \"collation\": null, \"generated\": null, \"stored\": false, \"comment\": null}, "
@@ -86,7 +88,7 @@ TEST(descriptions) {
               "\"primary_key\": [\"a\"], \"constraints\": [{\"name\": \"f\", \"kind\": \"foreign\", \"columns\": [\"b\"], \"references\": [\"o\", \"id\"], \"on_delete\": \"NO ACTION\", \"expression\": null, "
               "\"where\": null, \"deferrable\": false, \"nulls_not_distinct\": false}], "
               "\"indexes\": [{\"name\": \"i\", \"columns\": [\"b\", null], \"orders\": [\"DESC\", \"ASC\"], \"unique\": false, \"where\": \"a > 1\", \"expressions\": [\"a + 1\"], "
-              "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false}], \"comment\": null, \"view\": null, \"declared\": true, \"legacy\": false}");
+              "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false, \"paths\": [null, null], \"method\": null, \"options\": null}], \"comment\": null, \"view\": null, \"options\": null, \"declared\": true, \"legacy\": false}");
     arena_free(&a);
     catalog_release(c);
 }
@@ -176,7 +178,7 @@ TEST(changes) {
     CHECK(catalog_find_table(clone, STR("book")) == t && t->id != id && clone->tables.n == 301 && clone->version == 7);
     CHECK(catalog_remove_table(clone, STR("table_17")) && !catalog_remove_table(clone, STR("table_17")));
     CHECK(!catalog_find_table(clone, STR("table_17")) && catalog_find_table(clone, STR("table_18")) && catalog_find_table(clone, STR("table_299")));
-    CHECK(catalog_find_table(c, STR("table_17")) && old->columns.n == 6);
+    CHECK(catalog_find_table(c, STR("table_17")) && old->columns.n == 7);
     CHECK(catalog_retain(c) == c);
     catalog_release(c);
     catalog_release(c);

@@ -384,7 +384,7 @@ TEST(bad_statements) {
     ERROR("CREATE TABLE t (a int CONSTRAINT x)", "CONSTRAINT \"x\" does not name a constraint", 33, NULL);
     ERROR("CREATE TABLE t (a int DEFERRABLE)", "DEFERRABLE does not follow a constraint", 16, NULL);
     ERROR("CREATE TABLE t (a varchar(x))", "a type modifier must be an integer constant", 26, NULL);
-    ERROR("ALTER TABLE t", "syntax error at end of input", 13, "Expected \".\", ADD, ALTER, DROP or RENAME.");
+    ERROR("ALTER TABLE t", "syntax error at end of input", 13, NULL);
     ERROR("UPDATE t SET (a, b) = (1)", "the number of columns does not match the number of values", 13, NULL);
     ERROR("EXPLAIN (FOO) SELECT 1", "unrecognized EXPLAIN option \"FOO\"", 9, NULL);
     ERROR("SELECT EXTRACT(1 + 1 FROM a)", "EXTRACT needs the name of a field, such as YEAR", 15, NULL);
@@ -393,7 +393,6 @@ TEST(bad_statements) {
     UNSUPPORTED("SELECT a FROM other.t", "schema \"other\": schemas are not supported", 14);
     UNSUPPORTED("MERGE INTO t USING u ON TRUE", "MERGE is not supported", 0);
     UNSUPPORTED("WITH x AS (DELETE FROM t) SELECT 1", "a data-modifying WITH query is not supported", 11);
-    UNSUPPORTED("CREATE TABLE t AS SELECT 1", "CREATE TABLE ... AS is not supported", 15);
     UNSUPPORTED("CREATE TABLE t (a int REFERENCES u ON UPDATE CASCADE)", "ON UPDATE CASCADE of a foreign key is not supported", 35);
     UNSUPPORTED("START TRANSACTION READ ONLY", "a read-only transaction is not supported", 23);
     UNSUPPORTED("SELECT (a).* FROM t", "taking all fields of a value (.*) is not supported", 7);
