@@ -6,12 +6,13 @@ N ?= 20000
 SEED ?= 1
 DJANGO ?= 5
 PYTHON6 ?=
+PACKAGES ?=
 
 # Every target is one to run, none a file.
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build:  ## install what is missing, compile the core, the shell and the extension
 	@$(PYTHON3) tools/bootstrap.py
@@ -58,8 +59,14 @@ test-embedded: build  ## the embedded MongoDB: private, found again, crash-safe
 test-backend: build  ## the Django backend's own tests
 	@$(PY) tools/run_tests.py backend
 
+test-models: build  ## the model fields, on a server
+	@$(PY) tools/run_tests.py models
+
 test-orm: build  ## Django's ORM: known traps, and what hurt users of earlier djongos
 	@$(PY) tools/run_tests.py orm
+
+test-shell: build  ## the sqm program
+	@$(PY) tools/run_tests.py shell
 
 test-plans: build  ## what queries over 20,000 books read: documents, keys, round trips
 	@$(PY) tools/run_tests.py plans
@@ -99,6 +106,9 @@ fuzz-parse: build  ## N changes of each file of the parser's corpus, under sanit
 coverage:  ## statement coverage of core/ under all tests; fails below 90 %
 	@$(PYTHON3) tools/bootstrap.py test
 	@$(PY) tools/coverage.py
+
+test-third-party: build  ## suites of packages from PyPI, with SQLite beside them; PACKAGES="django-mptt django-taggit" for some
+	@$(PY) tests/third_party/run.py $(PACKAGES)
 
 bench: build  ## the benchmarks of bench/
 	@$(PY) bench/run.py

@@ -10,6 +10,19 @@
 #include <bson/bson.h>
 #include <stdio.h>
 
+const char *join_kind_text(JoinKind k) {
+    switch (k) {
+    case JOIN_INNER: return "INNER";
+    case JOIN_LEFT: return "LEFT";
+    case JOIN_RIGHT: return "RIGHT";
+    case JOIN_FULL: return "FULL";
+    case JOIN_CROSS: return "CROSS";
+    case JOIN_SEMI: return "SEMI";
+    case JOIN_ANTI: return "ANTI";
+    }
+    return "";
+}
+
 const char *ast_expr_name(AstExprTag tag) {
     static const char *const names[] = {
 #define AST_EXPR(t, text) [AST_##t] = text,
@@ -895,6 +908,7 @@ static void dump_assigns(Dump *d, const char *label, const AstAssigns *list) {
         begin(d, "assign");
         name(d, "", list->at[i].column);
         at(d, list->at[i].pos);
+        for (int k = 0; k < list->at[i].steps.n; k++) part(d, "step", list->at[i].steps.at[k]);
         dump_expr(d, list->at[i].value);
         end(d);
     }

@@ -163,7 +163,8 @@ struct AstSelect {
 
 /* ---- other statements ---- */
 
-typedef struct AstAssign { Str column; AstExpr *value; Pos pos; } AstAssign;   /* value AST_DEFAULT allowed */
+/* value AST_DEFAULT allowed. steps: SET column.name[1] = ...: a text literal for a name, an expression for an index. */
+typedef struct AstAssign { Str column; AstExpr *value; Pos pos; AstExprs steps; } AstAssign;
 typedef VEC(AstAssign) AstAssigns;
 
 typedef struct AstInsert {
@@ -323,6 +324,7 @@ Parsed parse(Compile *cc, bool literal_percent);
 /* Parses a stand-alone expression (stored CHECK, DEFAULT, index conditions). */
 AstExpr *parse_expression(Compile *cc);
 
+const char *join_kind_text(JoinKind k);                      /* "INNER" */
 const char *ast_expr_name(AstExprTag tag);
 const char *stmt_name(StmtTag tag);
 /* S-expression dump, one node a line, positions shown as @12+3. */

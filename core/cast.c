@@ -277,6 +277,10 @@ static bool to_array(Eval *ev, const Value *v, Type to, Value *out) {
     Value *converted = NEW_ARRAY(ev->arena, Value, n ? n : 1);
     for (int i = 0; i < n; i++) {
         bool nested = array_is(&items[i]);
+        if (items[i].type == SQM_BSON && v->type == SQM_TUPLE && !nested && !json_is_object(&items[i])) {    /* what a stored array had beside its type: left as it is */
+            converted[i] = items[i];
+            continue;
+        }
         if (!(nested ? to_array(ev, &items[i], to, &converted[i]) : cast_value(ev, &items[i], element, &converted[i]))) return false;
     }
     *out = array_new(converted, n);

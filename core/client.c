@@ -321,6 +321,8 @@ static sqm_error_code_t map_code(int code, const char *message) {
     case 68: case 85: case 86: return SQM_ERROR_DUPLICATE_OBJECT;
     case 51091: return SQM_ERROR_INVALID_REGEX;
     case 241: return strstr(message, "overflow") ? SQM_ERROR_NUMERIC_OUT_OF_RANGE : SQM_ERROR_INVALID_TEXT;
+    case 40400: return SQM_ERROR_INVALID_ARGUMENT;      /* an UPDATE assigns to a field of what is no object */
+    case 28664: case 28651: case 16883: return SQM_ERROR_DATATYPE_MISMATCH;      /* or changes an array that is none */
     case 16608: case 4848401: return SQM_ERROR_DIVISION_BY_ZERO;
     case 115: case 166: case 235: case 238: case 303: return SQM_ERROR_NOT_SUPPORTED;
     case 6: case 7: case 89: case 91: case 189: case 9001: case 10107: case 10058: case 11600: case 11602: case 13435: case 13436: return SQM_ERROR_CONNECTION;
@@ -734,10 +736,12 @@ bool server_command_read(Server *s, const bson_t *command, ServerCursor **out, s
     if (server_forked(s)) return server_check(s, error);
     bson_t reply;
     Failure failure;
-    if (!server_send(s, s->database, command, &s->channel->opts[SESSION_PLAIN], SEND_RAW, &reply, &failure)) {
-        server_report(s, &failure, command, &reply, error);
+    for (int attempt = 0;; attempt++) {
+        if (server_send(s, s->database, command, &s->channel->opts[SESSION_PLAIN], SEND_RAW, &reply, &failure)) break;
+        bool again = attempt == 0 && failure.retryable;     /* as the driver does with the reads it knows of */
+        if (!again) server_report(s, &failure, command, &reply, error);
         bson_destroy(&reply);
-        return false;
+        if (!again) return false;
     }
     *out = cursor_open(s, &reply, 0, error);
     return *out != NULL;

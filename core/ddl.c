@@ -393,6 +393,25 @@ static Walk find_sublink(Expr *e, void *context) {
     return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
 }
 
+/* Have the rows that are there a parent each? One that hasn't is looked for by the server; keys that aren't checked later aren't now. */
+static void expect_parents(Ddl *d, Change *change, const Constraint *c) {
+    const Table *t = change->table, *other = str_eq(c->references, t->name) ? t : catalog_find_table(d->next, c->references);
+    if (c->columns.n != 1 || c->references_columns.n != 1 || t->legacy || !other || !other->declared || other->legacy || other->view_text.n) return;
+    int column = table_find_column(other, c->references_columns.at[0]);
+    if (column < 0) return;
+    const Column *child = &t->columns.at[c->columns.at[0]], *parent = &other->columns.at[column];
+    if (!foreign_key_comparable(child->type, parent->type)) return;
+    Str message = arena_printf(&d->arena, "insert or update on table \"" STR_FMT "\" violates foreign key constraint \"" STR_FMT "\": a row of it refers to a row that is not present in table \"" STR_FMT "\"",
+                               STR_ARG(t->name), STR_ARG(c->name), STR_ARG(other->name));
+    bson_t *command = ddl_command(d, "aggregate", t->name);
+    const char *local = arena_str(&d->arena, child->field.p, child->field.n).p, *foreign = arena_str(&d->arena, parent->field.p, parent->field.n).p,
+               *from = arena_str(&d->arena, other->name.p, other->name.n).p;
+    BCON_APPEND(command, "pipeline", "[", "{", "$match", "{", local, "{", "$ne", BCON_NULL, "}", "}", "}",
+                "{", "$lookup", "{", "from", BCON_UTF8(from), "localField", BCON_UTF8(local), "foreignField", BCON_UTF8(foreign), "as", "__parent", "}", "}",
+                "{", "$match", "{", "__parent", "{", "$size", BCON_INT32(0), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]", "cursor", "{", "}");
+    note(d, change, (Step){.tag = STEP_NONE, .check = true, .command = command, .code = SQM_ERROR_FOREIGN_KEY_VIOLATION, .message = message});
+}
+
 /* `column` >= 0: written beside that column. `change`: the table has rows (NULL: it is being created). `source`: where the values of a new key column come from. */
 static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *ast, int column, Rewrite *source) {
     static const char *const suffixes[] = {[CONSTRAINT_PRIMARY_KEY] = "pkey", [CONSTRAINT_UNIQUE] = "key", [CONSTRAINT_CHECK] = "check", [CONSTRAINT_FOREIGN_KEY] = "fkey"};
@@ -441,7 +460,10 @@ static void add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint
     case CONSTRAINT_CHECK:
         if (change) expect_check(d, change, &c);
         break;
-    case CONSTRAINT_FOREIGN_KEY: add_foreign_key(d, t, &c, ast); break;
+    case CONSTRAINT_FOREIGN_KEY:
+        add_foreign_key(d, t, &c, ast);
+        if (change) expect_parents(d, change, &c);
+        break;
     }
     PUSH(d, &t->constraints, c);
 }
@@ -452,6 +474,22 @@ static void check_table_name(Ddl *d, Str name, Pos pos) {
     bool bad = name.n == 0 || name.n > 200 || memchr(name.p, '$', name.n) || memchr(name.p, '\0', name.n) || (name.n >= 7 && memcmp(name.p, "system.", 7) == 0) ||
                str_is(name, "__schema__") || name.p[0] == '.' || name.p[name.n - 1] == '.';
     if (bad) fail(&d->cc, SQM_ERROR_SYNTAX, pos, "MongoDB cannot have a collection named \"" STR_FMT "\"", STR_ARG(name));
+}
+
+/* CREATE TABLE ... AS: the columns of its query. statement.c inserts the rows. */
+static void columns_of_query(Ddl *d, Table *t) {
+    Stmt select = {.tag = STMT_SELECT, .pos = d->stmt->pos, .select = d->stmt->select};
+    Parsed parsed = {.stmt = &select};
+    const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
+    for (int i = 0; i < q->n_visible; i++) {
+        const Target *target = &q->targets.at[i];
+        Column c = {.name = keep(d, target->name), .field = field_of(d, target->name), .type = target->expr->type};
+        if (c.type.tag == TYPE_ROW) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, target->expr->pos, "a column of rows is not supported: \"" STR_FMT "\"", STR_ARG(c.name));
+        if (table_find_column(t, c.name) >= 0) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, d->stmt->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(c.name));
+        if (str_is(c.field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a column \"_id\" of CREATE TABLE AS is not supported: give it another name");
+        if (c.type.tag == TYPE_UNKNOWN && target->expr->tag == EXPR_CONST) c.type = TYPE(TEXT);
+        PUSH(d, &t->columns, c);
+    }
 }
 
 static void create_table(Ddl *d) {
@@ -470,6 +508,7 @@ static void create_table(Ddl *d) {
         Column c = make_column(d, t, s->columns.at[i]);
         PUSH(d, &t->columns, c);
     }
+    if (d->stmt->select) columns_of_query(d, t);
     for (int pass = 0; pass < 2; pass++) {      /* the key first: others may refer to it */
         for (int i = 0; i < s->columns.n; i++)
             for (int k = 0; k < s->columns.at[i]->constraints.n; k++) {
@@ -1063,7 +1102,8 @@ static void create_index(Ddl *d) {
     Index index = {.unique = s->unique, .nulls_not_distinct = s->nulls_not_distinct, .where_text = keep(d, s->where_text)};
     Numbers columns = {0};
     for (int i = 0; i < s->keys.n; i++) {
-        const AstIndexKey *k = &s->keys.at[i];
+        AstIndexKey key = ddl_index_key(d, t, &s->keys.at[i], s->unique);
+        const AstIndexKey *k = &key;
         known_collation(d, k->collation, k->pos);
         int column = k->expr || !k->column.n ? -1 : named_column(d, t, k->column, k->pos);
         Str text = k->expr_text;

@@ -129,6 +129,8 @@ bool ddl_may_redefine(const Table *t, int column);
 
 /* Takes method and options of CREATE INDEX into `index`, whose keys are known; fails where they can't be together. */
 void ddl_native_index(Ddl *d, const Table *t, const AstCreateIndex *s, Index *index);
+/* The key, or where it is an expression that is a path into a document, the key on that path. */
+AstIndexKey ddl_index_key(Ddl *d, const Table *t, const AstIndexKey *given, bool unique);
 Str ddl_key_field(Ddl *d, const Table *t, const IndexKey *k);                 /* the field a key is on: "blog.name" */
 void ddl_native_key(Ddl *d, const Table *t, const Index *index, const IndexKey *k, bson_t *key);
 void ddl_native_options(Ddl *d, const Index *index, bson_t *spec);            /* appends them to an index specification */

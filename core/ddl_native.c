@@ -262,3 +262,45 @@ Str ddl_native_collection(Ddl *d, Str old, const AstOptions *options) {
 }
 
 void ddl_native_create(Ddl *d, const Table *t, bson_t *command) { bson_concat(command, options_of(d, t->options)); }
+
+/* ---- keys inside documents ---- */
+
+/* (author.name.first) in parentheses, and JSON_VALUE(author, '$.name.first' ...), which conditions on that path become: keys on the field itself. A unique
+ * index over JSON_VALUE stays one over its values, which arrays and other types don't have. */
+static bool dotted(Ddl *d, const AstExpr *e, Str *column, Str *path) {
+    if (e->tag == AST_FIELD) {
+        if (!dotted(d, e->args.at[0], column, path)) return false;
+        *path = path->n ? arena_printf(&d->arena, STR_FMT "." STR_FMT, STR_ARG(*path), STR_ARG(e->name)) : e->name;
+        return true;
+    }
+    if (e->tag != AST_COLUMN) return false;
+    *column = e->qualifier.n ? e->qualifier : e->name;
+    *path = e->qualifier.n ? e->name : (Str){0};
+    return true;
+}
+
+static bool plain_json_value(const AstExpr *e, Str *column, Str *path) {
+    if (e->tag != AST_FUNCTION || !str_is(e->name, "json_value") || !e->type || e->args.n != 2 || e->args.at[0]->tag != AST_COLUMN || e->args.at[0]->qualifier.n) return false;
+    const AstExpr *steps = e->args.at[1];
+    if (steps->tag != AST_LITERAL || steps->literal.type != SQM_TEXT || steps->literal.len < 3 || memcmp(steps->literal.u.text, "$.", 2) != 0) return false;
+    Str text = {steps->literal.u.text + 2, steps->literal.len - 2};
+    for (uint32_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool name = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80, digit = c >= '0' && c <= '9', first = i == 0 || text.p[i - 1] == '.';
+        if (!name && !(digit && !first) && !(c == '.' && !first && i + 1 < text.n)) return false;
+    }
+    *column = e->args.at[0]->name;
+    *path = text;
+    return true;
+}
+
+AstIndexKey ddl_index_key(Ddl *d, const Table *t, const AstIndexKey *given, bool unique) {
+    AstIndexKey k = *given;
+    Str column = {0}, path = {0};
+    if (!k.expr || !((dotted(d, k.expr, &column, &path) && path.n) || (!unique && plain_json_value(k.expr, &column, &path))) || table_find_column(t, column) < 0) return k;
+    k.column = column;
+    k.path = path;
+    k.expr = NULL;
+    k.expr_text = (Str){0};
+    return k;
+}

@@ -110,7 +110,8 @@ static bool new_value(RowReader *w, const bson_t *doc, bool dry, Value *out) {
     return cast_assign(&w->ev, out, r->type, r->name, out);
 }
 
-static bool try_rows(Server *s, const Step *step, int64_t now, sqm_error_t *error) {
+/* Calls `use` with every row of the step's collection, as far as it says true. */
+static bool each_row(Server *s, const Step *step, int64_t now, bool (*use)(RowReader *w, const bson_t *doc, void *context), void *context, sqm_error_t *error) {
     ServerCursor *cursor = NULL;
     const bson_t *doc;
     RowReader w;
@@ -119,8 +120,7 @@ static bool try_rows(Server *s, const Step *step, int64_t now, sqm_error_t *erro
     int got;
     bool ok = true;
     while (ok && (got = server_cursor_next(cursor, &doc, error)) == 1) {
-        Value v;
-        ok = new_value(&w, doc, true, &v);
+        ok = use(&w, doc, context);
         arena_clear(&w.arena);
     }
     server_cursor_close(cursor);
@@ -128,24 +128,18 @@ static bool try_rows(Server *s, const Step *step, int64_t now, sqm_error_t *erro
     return ok && got == 0;
 }
 
-static bool check_rows(Server *s, const Step *step, int64_t now, sqm_error_t *error) {
-    ServerCursor *cursor = NULL;
-    const bson_t *doc;
-    RowReader w;
-    if (!server_command_read(s, step->command, &cursor, error)) return false;
-    reader_init(&w, s, step->rewrite, now, error);
-    int got;
-    bool ok = true;
-    while (ok && (got = server_cursor_next(cursor, &doc, error)) == 1) {
-        Value v;
-        fill_frame(&w, doc);
-        ok = eval(&w.ev, step->rewrite->expr, &v);
-        if (ok && v.type == SQM_BOOL && !v.u.b) ok = error_set(error, step->code, STR_FMT, STR_ARG(step->message));
-        arena_clear(&w.arena);
-    }
-    server_cursor_close(cursor);
-    reader_clear(&w);
-    return ok && got == 0;
+static bool try_row(RowReader *w, const bson_t *doc, void *context) {
+    Value v;
+    (void)context;
+    return new_value(w, doc, true, &v);
+}
+
+static bool check_row(RowReader *w, const bson_t *doc, void *context) {
+    const Step *step = context;
+    Value v;
+    fill_frame(w, doc);
+    if (!eval(&w->ev, step->rewrite->expr, &v)) return false;
+    return v.type != SQM_BOOL || v.u.b || error_set(w->ev.error, step->code, STR_FMT, STR_ARG(step->message));
 }
 
 /* ---- REWRITE ---- */
@@ -199,28 +193,22 @@ static bool add_update(RowReader *w, Batch *b, const bson_t *doc) {
     return ok || error_set(w->ev.error, SQM_ERROR_DOCUMENT_TOO_LARGE, "a row of \"" STR_FMT "\" would be too large", STR_ARG(r->collection));
 }
 
-static bool rewrite_rows(Server *s, const Step *step, int64_t now, sqm_error_t *error) {
-    ServerCursor *cursor = NULL;
-    const bson_t *doc;
-    RowReader w;
-    Batch b;
-    if (!server_command_read(s, step->command, &cursor, error)) return false;
-    reader_init(&w, s, step->rewrite, now, error);
-    batch_begin(&b, "update", step->rewrite->collection, "updates");
-    int got;
-    bool ok = true;
-    while (ok && (got = server_cursor_next(cursor, &doc, error)) == 1) {
-        ok = add_update(&w, &b, doc);
-        arena_clear(&w.arena);
-        if (ok && (b.n >= BATCH_ROWS || b.list.len > BATCH_BYTES)) {
-            ok = batch_end(s, &b, true, error);
-            batch_begin(&b, "update", step->rewrite->collection, "updates");
-        }
-    }
-    ok = batch_end(s, &b, ok && got == 0, error) && ok && got == 0;
-    server_cursor_close(cursor);
-    reader_clear(&w);
+static bool is_full(const Batch *b) { return b->n >= BATCH_ROWS || b->list.len > BATCH_BYTES; }
+
+static bool rewrite_row(RowReader *w, const bson_t *doc, void *context) {
+    Batch *b = context;
+    if (!add_update(w, b, doc)) return false;
+    if (!is_full(b)) return true;
+    bool ok = batch_end(w->server, b, true, w->ev.error);
+    batch_begin(b, "update", w->r->collection, "updates");
     return ok;
+}
+
+static bool rewrite_rows(Server *s, const Step *step, int64_t now, sqm_error_t *error) {
+    Batch b;
+    batch_begin(&b, "update", step->rewrite->collection, "updates");
+    bool ok = each_row(s, step, now, rewrite_row, &b, error);
+    return batch_end(s, &b, ok, error) && ok;
 }
 
 /* ---- COPY ---- */
@@ -274,31 +262,24 @@ static void append_rename(bson_t *command, const char *database, const Rewrite *
     BSON_APPEND_BOOL(command, "dropTarget", true);
 }
 
+static bool copy_row(RowReader *w, const bson_t *doc, void *context) {
+    Batch *b = context;
+    if (!add_copy(w, b, doc)) return false;
+    if (!is_full(b)) return true;
+    bool ok = send_copies(w->server, b, w->r, true, w->ev.error);
+    batch_begin(b, "insert", w->r->copy, "documents");
+    return ok;
+}
+
 static bool copy_rows(Server *s, const Step *step, int64_t now, sqm_error_t *error) {
     const Rewrite *r = step->rewrite;
-    ServerCursor *cursor = NULL;
-    const bson_t *doc;
-    RowReader w;
     Batch b;
     if (!drop_copy(s, r, error)) return false;
     for (int i = 0; i < r->prepare.n; i++)
         if (!run(s, r->prepare.at[i], false, 0, error)) return false;
-    if (!server_command_read(s, step->command, &cursor, error)) return false;
-    reader_init(&w, s, r, now, error);
     batch_begin(&b, "insert", r->copy, "documents");
-    int got;
-    bool ok = true;
-    while (ok && (got = server_cursor_next(cursor, &doc, error)) == 1) {
-        ok = add_copy(&w, &b, doc);
-        arena_clear(&w.arena);
-        if (ok && (b.n >= BATCH_ROWS || b.list.len > BATCH_BYTES)) {
-            ok = send_copies(s, &b, r, true, error);
-            batch_begin(&b, "insert", r->copy, "documents");
-        }
-    }
-    ok = send_copies(s, &b, r, ok && got == 0, error) && ok && got == 0;
-    server_cursor_close(cursor);
-    reader_clear(&w);
+    bool ok = each_row(s, step, now, copy_row, &b, error);
+    ok = send_copies(s, &b, r, ok, error) && ok;
     if (ok) {
         bson_t rename = BSON_INITIALIZER;
         append_rename(&rename, server_database(s), r);
@@ -468,8 +449,8 @@ static bool run_step(Server *s, Ddl *d, const Step *step, sqm_error_t *error) {
         if (got == 1) error_set(error, step->code, STR_FMT, STR_ARG(step->message));
         return got == 0;
     }
-    case STEP_TRY: return try_rows(s, step, d->now, error);
-    case STEP_CHECK: return check_rows(s, step, d->now, error);
+    case STEP_TRY: return each_row(s, step, d->now, try_row, NULL, error);
+    case STEP_CHECK: return each_row(s, step, d->now, check_row, (void *)step, error);
     case STEP_REWRITE: return rewrite_rows(s, step, d->now, error);
     case STEP_COPY: return copy_rows(s, step, d->now, error);
     case STEP_EMPTY: {

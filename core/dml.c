@@ -92,9 +92,13 @@ void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
 
 static bool ends_here(const Dml *d) { return !d->x->nested && d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
 
-bool dml_satisfied(Dml *d, bool *satisfied) {
-    *satisfied = true;
-    return !ends_here(d) || foreign_ask(d->x->foreign, d->x->server, satisfied, d->x->error);
+bool dml_may_go_alone(const Dml *d) { return !ends_here(d); }
+
+static bool keys_hold(Dml *d) {
+    Exec *x = d->x;
+    bool satisfied;
+    return foreign_lock(x->foreign, x->server, x->error) && foreign_ask(x->foreign, x->server, &satisfied, x->error) &&
+           (satisfied || foreign_check(x->foreign, x->server, x->error));
 }
 
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
@@ -110,7 +114,7 @@ bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *conte
         bool retry = false;
         cascade_clear(x);
         if (!server_statement_begin(x->server, x->error)) return false;
-        bool ok = attempt(d, context) && (!ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
+        bool ok = attempt(d, context) && (!ends_here(d) || keys_hold(d));
         exec_forget(x);         /* its cursors and its view end with the transaction */
         if (server_statement_end(x->server, ok, &retry, x->error)) return true;
         if (!retry) return false;

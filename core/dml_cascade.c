@@ -40,6 +40,9 @@ static bool same_key(const ForeignKey *a, const ForeignKey *b) { return a->child
 void cascade_add(Dml *d, const ForeignKey *key, const Value *value) {
     Cascade *c = cascade_of(d->x);
     Work *work = NULL;
+    /* In an open transaction rows may come between this statement and COMMIT: they are not looked for again, so COMMIT has to see that there are none. */
+    if (d->x->foreign && server_in_transaction(d->x->server)) foreign_note(d->x->foreign, key, value, true);
+    else if (d->x->foreign) foreign_note_parent(d->x->foreign, key->parent);
     if (value->type == SQM_NULL) return;
     for (int i = c->next; i < c->queue.n && !work; i++)
         if (same_key(c->queue.at[i].key, key)) work = &c->queue.at[i];

@@ -196,9 +196,8 @@ static bool attempt_all(Dml *d, void *context) { return build(context) && attemp
 /* What was computed without reading is computed once; dml_transaction() would forget its RETURNING rows. */
 static bool send_built(Insert *in) {
     Dml *d = in->d;
-    bool alone = in->writes.total == 1 || (in->writes.n_commands == 1 && server_in_transaction(d->x->server)), satisfied = true;
-    if (alone && !dml_satisfied(d, &satisfied)) return false;
-    if ((alone && satisfied) || !in->writes.total) return attempt_send(d, in);
+    bool alone = in->writes.total == 1 || (in->writes.n_commands == 1 && server_in_transaction(d->x->server));
+    if ((alone && dml_may_go_alone(d)) || !in->writes.total) return attempt_send(d, in);
     Rows returned = d->returned;
     d->returned = (Rows){.x = d->x};
     bool ok = dml_transaction(d, attempt_send, in);

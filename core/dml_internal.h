@@ -32,8 +32,8 @@ typedef struct Cascade Cascade;
 void cascade_add(Dml *d, const ForeignKey *key, const Value *value);
 bool cascade_run(Dml *d);
 void cascade_clear(Exec *x);
-/* May a single write go without a transaction around it, as far as foreign keys are concerned? Asks for the parents. */
-bool dml_satisfied(Dml *d, bool *satisfied);
+/* May a single write go without a transaction around it, as far as foreign keys are concerned? */
+bool dml_may_go_alone(const Dml *d);
 /* Adds the RETURNING row of a written row. Nothing without RETURNING. */
 bool dml_return(Dml *d, const Value *row);
 /* Puts a row into the slots that relation `rel` of the row block has. */

@@ -77,11 +77,9 @@ static bool note_constants(Dml *d, const ModifyQuery *m) {
 
 static bool run_command(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {
     Command c = {m, p, one_row_at_most(m, &p->match)};
-    bool satisfied;
     if (!note_constants(d, m)) return false;
     bool alone = !d->x->nested && d->x->plan->n_reads == 0 && (c.one || server_in_transaction(d->x->server));
-    if (alone && !dml_satisfied(d, &satisfied)) return false;
-    return alone && satisfied ? attempt_command(d, &c) : dml_transaction(d, attempt_command, &c);
+    return alone && dml_may_go_alone(d) ? attempt_command(d, &c) : dml_transaction(d, attempt_command, &c);
 }
 
 /* ---- row by row ---- */

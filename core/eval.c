@@ -275,7 +275,8 @@ static bool eval_cast(Eval *ev, const Expr *e, Value *out) {
     Value v;
     if (!eval(ev, e->args.at[0], &v)) return false;
     /* A double beside a numeric is the number that it was written as: 1.1 finds 1.10. */
-    if (e->implicit && v.type != SQM_TEXT && !(v.type == SQM_DOUBLE && e->type.tag == TYPE_NUMERIC)) {
+    bool day = v.type == SQM_DATE && (e->type.tag == TYPE_TIMESTAMP || e->type.tag == TYPE_TIMESTAMPTZ);    /* GREATEST(timestamp, date) is a timestamp */
+    if (e->implicit && v.type != SQM_TEXT && !day && !(v.type == SQM_DOUBLE && e->type.tag == TYPE_NUMERIC)) {
         *out = v;
         return true;
     }

@@ -10,19 +10,6 @@ static void indent(Text *out, int depth) {
     for (int i = 0; i < depth; i++) text_adds(out, "  ");
 }
 
-const char *explain_join_kind(JoinKind k) {
-    switch (k) {
-    case JOIN_INNER: return "INNER";
-    case JOIN_LEFT: return "LEFT";
-    case JOIN_RIGHT: return "RIGHT";
-    case JOIN_FULL: return "FULL";
-    case JOIN_CROSS: return "CROSS";
-    case JOIN_SEMI: return "SEMI";
-    case JOIN_ANTI: return "ANTI";
-    }
-    return "";
-}
-
 const char *explain_join_method(const Plan *p) {
     switch (p->method) {
     case METHOD_HASH: return "hash";
@@ -99,14 +86,14 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
     case PLAN_SUBQUERY: case PLAN_FUNCTION: case PLAN_WORK: text_addf(out, " " STR_FMT, STR_ARG(p->rel->alias)); break;
     case PLAN_VALUES: text_addf(out, " %d rows", p->rel->values.n); break;
     case PLAN_KEYS:
-        text_addf(out, " %s ", explain_join_kind(p->kind));
+        text_addf(out, " %s ", join_kind_text(p->kind));
         expr_dump(out, p->left_keys.at[0]);
         text_adds(out, " = ");
         expr_dump(out, p->right_keys.at[0]);
         break;
     case PLAN_FILTER: text_adds(out, " "); exprs(out, &p->conditions, " AND "); break;
     case PLAN_JOIN:
-        text_addf(out, " %s by %s", explain_join_kind(p->kind), explain_join_method(p));
+        text_addf(out, " %s by %s", join_kind_text(p->kind), explain_join_method(p));
         for (int k = 0; k < p->left_keys.n; k++) {
             text_adds(out, k ? ", " : " ");
             expr_dump(out, p->left_keys.at[k]);

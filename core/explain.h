@@ -16,7 +16,6 @@ bool explain_mql(Text *out, const StatementPlan *p, Eval *show);
 /* What explain.c and explain_json.c share: the part of a node's line after its name, and its command. */
 const Plan *explain_chosen(const Plan *p, const Exec *x);       /* ANALYZE of a CHOOSE: the input that ran; NULL: not that */
 void explain_detail(Text *out, const Query *q, const Plan *p);
-const char *explain_join_kind(JoinKind k);
 const char *explain_join_method(const Plan *p);
 bool explain_scan_command(const Query *q, const Plan *p, Eval *show, bson_t *command, bool *never);
 bool explain_modify_command(const StatementPlan *p, Eval *show, bson_t *command, bool *never);

@@ -71,7 +71,7 @@ static void node(Text *out, const QueryPlan *qp, const Plan *p, Eval *show, cons
         if (p->index) text_member(out, "Index Name", p->index->name);
     }
     if (p->tag == PLAN_JOIN) {
-        text_member(out, "Join Type", str_from(explain_join_kind(p->kind)));
+        text_member(out, "Join Type", str_from(join_kind_text(p->kind)));
         text_member(out, "Join Method", str_from(explain_join_method(p)));
     }
     if (p->rows >= 0) {

@@ -5,19 +5,23 @@
  * A value is a violation when no row of the parent has it and a row of the child does, both asked at the end. That needs no more memory than the values, whatever
  * happened in between: a row that was changed again, deleted, or rolled back to a savepoint is not found any more, so notes are never taken back.
  *
- *     INSERT INTO book (author_id) VALUES (7)         { aggregate: "author", pipeline: [ {$match: {_id: {$in: [7]}}}, ... ] }   before the insert, alone: it is there
+ *     INSERT INTO book (author_id) VALUES (7)         { insert: "book" }, { update: "__sqm_keys", updates: [ {q: {_id: "author/11"}, ...} ] },
+ *                                                      { aggregate: "author", pipeline: [ {$match: {_id: {$in: [7]}}}, ... ] }, commit
  *     BEGIN; INSERT ... (8); COMMIT                    { find: "author", filter: {_id: {$in: [8]}} }   in the transaction, if it wrote to "author"
  *                                                      { find: "book", filter: {author_id: {$in: [8]}}, limit: 1 }   only if an author is missing
  *
- * The parents of all keys are asked for with one $unionWith outside of the transaction, unless it has written to them itself. MongoDB has no lock for "this row must
- * stay": a parent deleted by another transaction at the same moment goes unnoticed.
+ * The parents of all keys are asked for with one $unionWith outside of the transaction, unless it has written to them itself. MongoDB has no shared lock for "this row must
+ * stay", and a write to the parent would make all who refer to it wait for each other. Instead each table that is referred to has STRIPES documents in `__sqm_keys`: who refers to the table
+ * changes one of them, by chance, who deletes from it (or changes a key) changes all, each just before it asks and ends. So a transaction that refers and one that deletes always meet in a
+ * write conflict, and the later one asks again on a newer snapshot; two that refer seldom do.
  * Checked are keys of one column between declared tables that djongo 1.3 hasn't written. Not here: ON DELETE actions (dml_cascade.c), rows that were there
  * before the constraint, servers without transactions (where a check at the end could undo nothing). */
 #include "foreign.h"
 
 #include <stdlib.h>
 
-enum { VALUES_AT_ONCE = 5000, VALUES_TO_ASK = 1000, NAMES = 256, UNION_VERSION = 4004000 };
+#define LOCKS "__sqm_keys"
+enum { VALUES_AT_ONCE = 5000, VALUES_TO_ASK = 1000, NAMES = 256, UNION_VERSION = 4004000, STRIPES = 32 };
 
 typedef struct Group {
     Str constraint, child, child_column, child_field, parent, parent_column, parent_field;
@@ -34,6 +38,8 @@ struct Foreign {
     Arena arena;
     Group *groups;
     int n, cap;
+    VEC(Str) removed_from;      /* parents that rows were removed from */
+    uint64_t chance;
 };
 
 static void *grown(void *p, size_t size) {
@@ -55,6 +61,8 @@ void foreign_clear(Foreign *f) {
         free(f->groups[i].buckets);
     }
     f->n = 0;
+    f->removed_from.n = f->removed_from.cap = 0;
+    f->removed_from.at = NULL;
     arena_clear(&f->arena);
 }
 
@@ -67,6 +75,7 @@ void foreign_free(Foreign *f) {
 }
 
 bool foreign_any(const Foreign *f) {
+    if (f->removed_from.n) return true;
     for (int i = 0; i < f->n; i++)
         if (f->groups[i].n) return true;
     return false;
@@ -126,9 +135,71 @@ static Group *group_of(Foreign *f, const ForeignKey *key, bool removed) {
 }
 
 void foreign_note(Foreign *f, const ForeignKey *key, const Value *value, bool removed) {
+    if (removed) foreign_note_parent(f, key->parent);
     if (value->type == SQM_NULL) return;
     Group *g = group_of(f, key, removed);
     if (find_value(g, value) < 0) add_value(f, g, value);
+}
+
+void foreign_note_parent(Foreign *f, const Table *parent) {
+    for (int i = 0; i < f->removed_from.n; i++)
+        if (str_eq(f->removed_from.at[i], parent->name)) return;
+    Str name = keep(f, parent->name);
+    vec_push(&f->arena, &f->removed_from, name);
+}
+
+/* ---- locks ---- */
+
+static bool removes_from(const Foreign *f, Str parent) {
+    for (int i = 0; i < f->removed_from.n; i++)
+        if (str_eq(f->removed_from.at[i], parent)) return true;
+    return false;
+}
+
+static void append_lock(bson_t *list, uint32_t *n, Str parent, int stripe) {
+    bson_t one, q, u, inc;
+    char digits[16], *id = bson_strdup_printf(STR_FMT "/%d", STR_ARG(parent), stripe);
+    const char *key;
+    size_t length = bson_uint32_to_string((*n)++, &key, digits, sizeof digits);
+    bson_append_document_begin(list, key, (int)length, &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, "q", &q);
+    BSON_APPEND_UTF8(&q, "_id", id);
+    bson_append_document_end(&one, &q);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, "u", &u);
+    BSON_APPEND_DOCUMENT_BEGIN(&u, "$inc", &inc);
+    BSON_APPEND_INT64(&inc, "n", 1);
+    bson_append_document_end(&u, &inc);
+    bson_append_document_end(&one, &u);
+    BSON_APPEND_BOOL(&one, "upsert", true);
+    bson_append_document_end(list, &one);
+    bson_free(id);
+}
+
+bool foreign_lock(Foreign *f, Server *s, sqm_error_t *error) {
+    bson_t command = BSON_INITIALIZER, list, reply;
+    uint32_t n = 0;
+    if (!f->chance) f->chance = (uint64_t)(uintptr_t)f ^ (uint64_t)clock_ms() << 20 ^ 0x9E3779B97F4A7C15ull;
+    BSON_APPEND_UTF8(&command, "update", LOCKS);
+    BSON_APPEND_ARRAY_BEGIN(&command, "updates", &list);
+    for (int i = 0; i < f->removed_from.n; i++)
+        for (int k = 0; k < STRIPES; k++) append_lock(&list, &n, f->removed_from.at[i], k);
+    for (int i = 0; i < f->n; i++) {
+        const Group *g = &f->groups[i];
+        bool known = !g->n || g->removed || removes_from(f, g->parent);
+        for (int k = 0; k < i && !known; k++) known = f->groups[k].n && !f->groups[k].removed && str_eq(f->groups[k].parent, g->parent);
+        if (known) continue;
+        f->chance ^= f->chance << 13, f->chance ^= f->chance >> 7, f->chance ^= f->chance << 17;
+        append_lock(&list, &n, g->parent, (int)(f->chance >> 33) % STRIPES);
+    }
+    bson_append_array_end(&command, &list);
+    BSON_APPEND_BOOL(&command, "ordered", true);
+    bool ok = true;
+    if (n) {
+        ok = server_write(s, &command, &reply, error);
+        bson_destroy(&reply);
+    }
+    bson_destroy(&command);
+    return ok;
 }
 
 /* ---- questions ---- */
@@ -261,7 +332,7 @@ static void append_stages(bson_t *pipeline, const Group *g, int number, uint32_t
 
 static bool written_here(Server *s, Str table) {
     Str names[NAMES];
-    int n = server_in_transaction(s) ? server_written(s, names, NAMES) : 0;
+    int n = server_written(s, names, NAMES);
     for (int i = 0; i < n && i < NAMES; i++)
         if (str_eq(names[i], table)) return true;
     return n > NAMES;
@@ -311,13 +382,10 @@ bool foreign_ask(Foreign *f, Server *s, bool *satisfied, sqm_error_t *error) {
             if (bson_iter_init_find(&it, doc, "g")) mark(&f->groups[bson_iter_as_int64(&it)], doc, STR("v"));
         ok = ok && r == 0;
         server_cursor_close(cursor);
-        for (int i = 0; i < f->n && ok; i++)
-            if (asked[i] && !count_missing(&f->groups[i])) {
-                f->groups[i].n = 0;
-                memset(f->groups[i].buckets, 0, sizeof *f->groups[i].buckets * ((size_t)f->groups[i].mask + 1));
-            }
     }
-    *satisfied = ok && !foreign_any(f);
+    *satisfied = ok;
+    for (int i = 0; i < f->n; i++)
+        if (f->groups[i].n && !(asked[i] && !count_missing(&f->groups[i]))) *satisfied = false;
     bson_destroy(&command);
     free(asked);
     return ok;

@@ -13,7 +13,12 @@ void foreign_clear(Foreign *f);
 bool foreign_any(const Foreign *f);
 /* A row of the child now has `value` in the key's column, or (`removed`) a row of the parent with that value went or changed. NULLs are ignored. */
 void foreign_note(Foreign *f, const ForeignKey *key, const Value *value, bool removed);
-/* Asks once, outside of every transaction, for the parents of what was written, and forgets the keys whose parents are all there. *satisfied: nothing is left. */
+/* Rows of `parent` that keys refer to go, whatever becomes of those that refer to them. */
+void foreign_note_parent(Foreign *f, const Table *parent);
+/* Inside the open (or the statement's) transaction, after its writes: from now on no other transaction that refers to the same parents, or removes them, commits before this one ends;
+ * one that has done so since this one's snapshot is a write conflict. Then the questions below are asked. */
+bool foreign_lock(Foreign *f, Server *s, sqm_error_t *error);
+/* Asks once, outside of every transaction, for the parents of what was written. *satisfied: they are all there, and no parent was removed. */
 bool foreign_ask(Foreign *f, Server *s, bool *satisfied, sqm_error_t *error);
 /* Checks what is left, in the open (or the statement's) transaction. FOREIGN_KEY_VIOLATION for the first value that isn't all right. */
 bool foreign_check(Foreign *f, Server *s, sqm_error_t *error);

@@ -318,6 +318,7 @@ RULE(rule_json_to_bool) { return (is_json(args[0]) || is_unknown(args[0])) && an
 RULE(rule_json_to_int) { return (is_json(args[0]) || args[0].tag == TYPE_ARRAY || is_unknown(args[0])) && answer(out, TYPE(INT4)); }
 RULE(rule_json_to_text) { return (is_json(args[0]) || args[0].tag == TYPE_ARRAY || is_unknown(args[0])) && answer(out, TYPE(TEXT)); }
 RULE(rule_json_to_json) { return (is_json(args[0]) || args[0].tag == TYPE_ARRAY || is_unknown(args[0])) && answer(out, TYPE(JSON)); }
+RULE(rule_assign) { return answer(out, args[0]); }
 RULE(rule_contains) {
     Type a = args[0], b = args[1];
     bool left = is_json(a) || a.tag == TYPE_ARRAY || is_unknown(a), right = is_json(b) || b.tag == TYPE_ARRAY || is_unknown(b);

@@ -134,18 +134,30 @@ SCALAR(sql_array_positions) {
     return true;
 }
 
+/* Elements of a stored array that aren't of its type stay what they are (raw): a changed array keeps what somebody else put there. */
+static bool read_stored(Eval *ev, const Value *v, Type array, const Value **items, int *n) {
+    if (!read_array(ev, v, items, n)) return false;
+    if (v->type != SQM_BSON || array.element == TYPE_UNKNOWN) return true;
+    Value *kept = arena_copy(ev->arena, *items, sizeof(Value) * (size_t)(*n ? *n : 1)), item, typed;
+    JsonIter it = json_iter(v);
+    for (int i = 0; i < *n && json_next(&it, NULL, &item); i++)
+        if (kept[i].type != SQM_NULL && !json_value_as(item, (Type){array.element, -1, -1, TYPE_UNKNOWN}, &typed)) kept[i] = item;
+    *items = kept;
+    return true;
+}
+
 /* The items of `v` (none when NULL), or `v` as the one item when it isn't an array. */
-static bool read_items(Eval *ev, const Value *v, bool array, const Value **items, int *n) {
+static bool read_items(Eval *ev, const Value *v, Type type, bool array, const Value **items, int *n) {
     *n = v->type != SQM_NULL || !array;
     *items = v;
     if (v->type == SQM_NULL) return true;
-    return array ? read_array(ev, v, items, n) : true;
+    return array ? read_stored(ev, v, type, items, n) : true;
 }
 
-static bool join_items(Eval *ev, const Value *left, bool left_array, const Value *right, bool right_array, Value *out) {
+static bool join_items(Eval *ev, const Expr *e, const Value *left, bool left_array, const Value *right, bool right_array, Value *out) {
     const Value *a, *b;
     int na, nb;
-    if (!read_items(ev, left, left_array, &a, &na) || !read_items(ev, right, right_array, &b, &nb)) return false;
+    if (!read_items(ev, left, e->type, left_array, &a, &na) || !read_items(ev, right, e->type, right_array, &b, &nb)) return false;
     Value *all = NEW_ARRAY(ev->arena, Value, na + nb ? na + nb : 1);
     if (na) memcpy(all, a, sizeof(Value) * (size_t)na);
     if (nb) memcpy(all + na, b, sizeof(Value) * (size_t)nb);
@@ -159,18 +171,18 @@ SCALAR(sql_array_cat) {
     if (args[0].type == SQM_NULL && args[1].type == SQM_NULL) return *out = sqm_null(), true;
     if (args[0].type == SQM_NULL && (scalar_arg_type(e, 0).tag == TYPE_UNKNOWN || e->args.at[0]->tag == EXPR_CONST)) left = true;
     if (args[1].type == SQM_NULL && (scalar_arg_type(e, 1).tag == TYPE_UNKNOWN || e->args.at[1]->tag == EXPR_CONST)) right = true;
-    return join_items(ev, &args[0], left, &args[1], right, out);
+    return join_items(ev, e, &args[0], left, &args[1], right, out);
 }
-SCALAR(sql_array_append) { return join_items(ev, &args[0], true, &args[1], false, out); }
-SCALAR(sql_array_prepend) { return join_items(ev, &args[0], false, &args[1], true, out); }
+SCALAR(sql_array_append) { return join_items(ev, e, &args[0], true, &args[1], false, out); }
+SCALAR(sql_array_prepend) { return join_items(ev, e, &args[0], false, &args[1], true, out); }
 
 static bool change_items(Eval *ev, const Expr *e, const Value *args, const Value *with, Value *out) {
     const Value *items;
     int count;
     VEC(Value) kept = {0};
     *out = sqm_null();
-    if (args[0].type == SQM_NULL || is_foreign(e, args, 0)) return true;
-    if (!read_array(ev, &args[0], &items, &count)) return false;
+    if (args[0].type == SQM_NULL) return true;
+    if (!read_stored(ev, &args[0], e->type, &items, &count)) return false;
     for (int i = 0; i < count; i++) {
         bool same = value_same(&items[i], &args[1]);
         if (!same) vec_push(ev->arena, &kept, items[i]);

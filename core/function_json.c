@@ -5,6 +5,7 @@
  *     '{"a": [1, 2]}' -> 'a' ->> 1 = '2'        '[1]' @> '1'        jsonb_build_object('a', 1)        '{"a": 1}' - 'a' = {}
  * Untyped text where JSON is wanted is parsed. Functions that return rows (jsonb_each ...) belong in FROM. */
 #include <math.h>
+#include <stdio.h>
 
 #include "datetime.h"
 #include "decimal.h"
@@ -131,10 +132,18 @@ bool json_value_as(Value item, Type type, Value *out) {
     }
     if (type.tag != TYPE_UNKNOWN && !value_fits(type, &v)) return false;
     if (type_is_integer(type) && ((v.type == SQM_DOUBLE && isnan(v.u.d)) || (v.type == SQM_DECIMAL && decimal_is_nan(v.u.decimal)))) return false;
-    int64_t whole;
-    if (type_is_integer(type) && whole_number(&v, &whole)) v = sqm_int(whole);
-    *out = v;
+    *out = value_as_number(v, type);
     return true;
+}
+
+/* A number in the form of the type, where that is the same number: 5.0 as integer, 5 as numeric or double precision. */
+Value value_as_number(Value v, Type type) {
+    int64_t whole;
+    if (type_is_integer(type) && whole_number(&v, &whole)) return sqm_int(whole);
+    if (v.type != SQM_INT) return v;
+    if (type.tag == TYPE_NUMERIC) return scalar_from_decimal(decimal_from_int(v.u.i));
+    if ((type.tag == TYPE_FLOAT8 || type.tag == TYPE_FLOAT4) && v.u.i >= -(INT64_C(1) << 53) && v.u.i <= INT64_C(1) << 53) return sqm_double((double)v.u.i);
+    return v;
 }
 
 /* `on` says what an empty or failed path gives; the DEFAULTs are the last arguments. */
@@ -159,6 +168,64 @@ static bool value_at(Eval *ev, const Expr *e, const Value *args, int n, bool as_
 SCALAR(sql_json_value) { return value_at(ev, e, args, n, false, false, out); }
 SCALAR(sql_json_value_text) { return value_at(ev, e, args, n, true, false, out); }
 SCALAR(sql_json_query) { return value_at(ev, e, args, n, false, true, out); }
+
+/* ---- SET column.path = value ---- */
+
+typedef struct PathChange { Eval *ev; const Value *steps; int n; const Value *item; } PathChange;
+
+static Value stored_container(Arena *arena, const bson_t *doc, bool array) {
+    const uint8_t *bytes = arena_copy(arena, bson_get_data(doc), doc->len);
+    return (Value){.type = SQM_BSON, .bson_type = array ? BSON_TYPE_ARRAY : BSON_TYPE_DOCUMENT, .len = doc->len, .u.bytes = bytes};
+}
+
+static bool append_item(const PathChange *c, bson_t *doc, Str key, const Value *v) {
+    return value_append(doc, key.p, (int)key.n, v, TYPE(UNKNOWN)) || scalar_fail(c->ev, SQM_ERROR_DOCUMENT_TOO_LARGE, "value is too large for a document");
+}
+
+static bool append_element(const PathChange *c, bson_t *doc, int64_t index, const Value *v) {
+    char key[24];
+    int n = snprintf(key, sizeof key, "%lld", (long long)index);
+    return append_item(c, doc, (Str){key, (uint32_t)n}, v);
+}
+
+/* The value with the item at steps[at..]. Nothing there (NULL, a null) counts as an empty container of the kind that the step needs. Elements beyond the end
+ * of an array are filled up with nulls. Every other item stays as it is stored. */
+static bool put_at(const PathChange *c, const Value *v, int at, Value *out) {
+    if (at == c->n) return *out = *c->item, true;
+    const Value *step = &c->steps[at];
+    bool array = step->type == SQM_INT, nothing = is_nothing(v), found = false;
+    if (!nothing && !(array ? json_is_array(v) : json_is_object(v)))
+        return scalar_fail(c->ev, SQM_ERROR_INVALID_ARGUMENT, "cannot assign to %s of %s", array ? "an element" : "a field", json_is_object(v) ? "an object" : array_is(v) ? "an array" : "a scalar");
+    bson_t doc = BSON_INITIALIZER;
+    Value item, changed, none = sqm_null();
+    int64_t n = 0;
+    bool ok = true;
+    Str key;
+    for (JsonIter it = nothing ? (JsonIter){0} : json_iter(v); ok && !nothing && json_next(&it, &key, &item); n++) {
+        bool here = array ? n == step->u.i : str_eq(key, (Str){step->u.text, step->len});
+        changed = item;
+        if (here) ok = put_at(c, &item, at + 1, &changed);
+        found |= here;
+        ok = ok && append_item(c, &doc, key, &changed);
+    }
+    if (ok && !found) {
+        for (; array && ok && n < step->u.i; n++) ok = append_element(c, &doc, n, &none);
+        ok = ok && put_at(c, &none, at + 1, &changed) && (array ? append_element(c, &doc, n, &changed) : append_item(c, &doc, (Str){step->u.text, step->len}, &changed));
+    }
+    if (ok) *out = stored_container(c->ev->arena, &doc, array);
+    bson_destroy(&doc);
+    return ok;
+}
+
+/* "json assign"(column, value, step, ...). JSON columns hold what JSON has; documents and arrays hold any type. */
+SCALAR(sql_json_assign) {
+    Value before = args[0].type == SQM_TUPLE ? value_to_json(ev->arena, &args[0]) : args[0], item = args[1];
+    if (e->type.tag == TYPE_JSON && !json_is(&item)) item = value_to_json(ev->arena, &item);
+    PathChange c = {ev, args + 2, n - 2, &item};
+    if (!put_at(&c, &before, 0, out)) return false;
+    if (e->type.tag == TYPE_JSON) out->type = SQM_JSON;
+    return true;
+}
 
 SCALAR(sql_json_exists) {
     Value item;

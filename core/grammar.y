@@ -648,6 +648,12 @@ assigns(A) ::= assign(L). { A = L; }
 assigns(A) ::= assigns(A) COMMA assign(L). { for (int i = 0; i < L.n; i++) PUSH(A, L.at[i]); }
 %type assign {AstAssigns}
 assign(A) ::= ID(N) EQ value(E). { A = (AstAssigns){0}; parse_assign(p, &A, N.at, N, E); }
+assign(A) ::= ID(N) assign_steps(S) EQ value(E). { A = (AstAssigns){0}; parse_assign(p, &A, N.at, N, E); A.at[0].steps = S; }
+%type assign_steps {AstExprs}
+assign_steps(A) ::= assign_step(E). { A = NO_EXPRS; PUSH(A, E); }
+assign_steps(A) ::= assign_steps(A) assign_step(E). { PUSH(A, E); }
+assign_step(A) ::= DOT label(N). { A = parse_text(p, N); }
+assign_step(A) ::= LBRACKET expr(E) RBRACKET. { A = E; }
 assign(A) ::= LP(T) names(L) RP EQ row(R). { A = (AstAssigns){0}; AstExpr *e = parse_list(p, AST_ROW, T.at, &R); parse_assign_row(p, &A, T.at, &L, e); }
 assign(A) ::= LP(T) names(L) RP EQ ROW LP exprs(R) RP. { A = (AstAssigns){0}; AstExpr *e = parse_list(p, AST_ROW, T.at, &R); parse_assign_row(p, &A, T.at, &L, e); }
 
@@ -705,7 +711,15 @@ stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) LP elements(E
     E->enforced = p->enforced;
     E->options = O;
 }
-stmt(A) ::= CREATE temporary TABLE if_not_exists qname AS(T) select. { A = NULL; parse_refuse(p, token_pos(T), "CREATE TABLE ... AS"); }
+stmt(A) ::= CREATE(T) temporary(M) TABLE if_not_exists(I) qname(N) AS(W) select(S). {
+    A = parse_stmt(p, STMT_CREATE_TABLE, T.at);
+    A->name = N.text;
+    A->if_not_exists = I;
+    A->create_table = NEW(p->arena, AstCreateTable);
+    *A->create_table = (AstCreateTable){.table = N.text, .if_not_exists = I, .temporary = M};
+    A->select = S;
+    A->text = parse_select_text(p, S, parse_span(p, W.at + W.len));
+}
 elements(A) ::= column(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->columns, C); }
 elements(A) ::= constraint(C). { A = NEW(p->arena, AstCreateTable); PUSH(A->constraints, C); }
 elements(A) ::= elements(A) COMMA column(C). { PUSH(A->columns, C); }

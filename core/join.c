@@ -111,9 +111,12 @@ static int fill_batch(JoinNode *j) {
     j->batch = oldest;
     rows_clear(&j->batch);
     j->batch_at = 0;
-    if (j->rows.n > KEEP_ROWS || j->fetched.n > KEEP_ROWS || j->rows.arena.total > KEEP_BYTES) drop_right(j);
+    /* Both sides together stay well below work_mem, however large the inputs are: what is kept goes, and batches shrink, when a batch brings too much. */
+    size_t share = n->x->memory_limit / 8, keep = share < KEEP_BYTES ? share : KEEP_BYTES, batch_bytes = share < BATCH_BYTES ? share : BATCH_BYTES;
+    size_t right = j->rows.held + j->table.held + j->fetched_keys.held + j->fetched.held;
+    if (j->rows.n > KEEP_ROWS || j->fetched.n > KEEP_ROWS || right > keep) drop_right(j);
     if (j->batch_size) {
-        j->batch_size *= 4;
+        j->batch_size = right > keep && j->batch_size > FIRST_BATCH ? j->batch_size / 2 : right * 4 > share ? j->batch_size : j->batch_size * 4;
     } else {
         int64_t wanted = node_wanted(n);
         j->batch_size = wanted > 0 && wanted < FIRST_BATCH ? (int)wanted : FIRST_BATCH;
@@ -123,7 +126,7 @@ static int fill_batch(JoinNode *j) {
     int n_wanted = 0, cap = 0;
     Arena list = {0};
     int r = 1;
-    while (j->batch.n < j->batch_size && j->batch.arena.total < BATCH_BYTES && (r = node_next(n->left)) > 0) {
+    while (j->batch.n < j->batch_size && j->batch.arena.total < batch_bytes && (r = node_next(n->left)) > 0) {
         bool null;
         n->ev->arena = node_scratch(n);
         r = keys_eval(n->ev, &p->left_keys, j->left_values, &null) ? 1 : -1;

@@ -41,6 +41,7 @@ const char *json_typeof(const Value *v);                        /* object array 
 
 /* An item of a document as JSON_VALUE ... RETURNING type gives it. False: it is of another class than the type (out is NULL then). */
 bool json_value_as(Value item, Type type, Value *out);
+Value value_as_number(Value v, Type type);
 
 /* @>: does a contain b? */
 bool json_contains(const Value *a, const Value *b);

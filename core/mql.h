@@ -12,6 +12,8 @@
 
 /* May "e is true" be decided by the server for rows of relation `rel` alone? (Everything else in it is constant.) */
 bool mql_can_match(const Expr *e, const Rel *rel);
+/* Is `e`, as one of the conjuncts on `rel`, a condition that only the server can decide (mql_native.c)? mql_match() takes it too. */
+bool mql_can_native(const Expr *e, const Rel *rel);
 /* Has `e` an aggregation-expression form over relation `rel` whose value (NULLs, overflow, rounding, division by zero) is exactly eval()'s? */
 bool mql_can_express(const Expr *e, const Rel *rel);
 /* May the whole GROUP BY + aggregates of the query run as $group on `rel`? */
@@ -32,6 +34,7 @@ typedef struct Emit {
     const Rel *rel;
     Arena *arena;
     bool second_half;       /* of a scan with `halves` */
+    bool nearest;           /* near() may order the rows */
     bool show;              /* EXPLAIN without values: an unbound parameter is emitted as {"$parameter": i} */
 } Emit;
 
@@ -43,6 +46,10 @@ bool mql_not_false(Emit *em, const Expr *e, bson_t *filter);
 bool mql_express_true(Emit *em, const Expr *e, bson_t *out, const char *key);
 /* Appends the aggregation expression under `key`. */
 bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key);
+
+/* Can the server compute what is assigned to the column: parts of it set, elements added or taken out (mql_assign.c)? */
+bool mql_can_assign(const Expr *e, const Rel *rel, int column);
+bool mql_express_assign(Emit *em, const Expr *e, bson_t *out, const char *key);
 
 /* Rows to fetch by key: column IN values (no NULLs, distinct). `none`: those whose column is in none of them, which a NULL is not either, or (null_aware: NOT IN)
  * may be: then NULLs are out unless there are no values at all, and with has_null everything is. */

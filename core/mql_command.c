@@ -24,6 +24,13 @@ static bool may_hold_nan(Type t) { return t.tag == TYPE_FLOAT8 || t.tag == TYPE_
 /* MIN and MAX over what may hold NaN: greatest in SQL, least in $min and $max. */
 static bool extreme_with_nan(const Expr *e) { return (is_aggregate(e, "min") || is_aggregate(e, "max")) && may_hold_nan(e->args.at[0]->type); }
 
+static Walk find_path(Expr *e, void *context) {
+    (void)context;
+    return mql_is_json_value(e) ? WALK_STOP : WALK_ON;
+}
+
+static bool reads_path(const Expr *e) { return !expr_walk((Expr *)e, find_path, NULL); }
+
 /* AVG of what adds up exactly: the server gives sum and count, and the division is ours, whose digits are PostgreSQL's. */
 bool mql_is_mean(const Expr *e) { return is_aggregate(e, "avg") && (type_is_integer(e->args.at[0]->type) || e->args.at[0]->type.tag == TYPE_NUMERIC); }
 
@@ -48,6 +55,8 @@ static bool can_aggregate(const Expr *e, const Rel *rel) {
     if (is_aggregate(e, "count")) return e->args.n == 0 || mql_can_express(e->args.at[0], rel);
     if (e->args.n != 1 || !mql_can_express(e->args.at[0], rel) || expr_is_constant(e->args.at[0])) return false;
     Type t = e->args.at[0]->type;
+    bool path = reads_path(e->args.at[0]);      /* numbers of several kinds may be there: adding them up is done here */
+    if (path && (is_aggregate(e, "sum") || is_aggregate(e, "avg"))) return false;
     if (is_aggregate(e, "sum")) return type_is_integer(t) || t.tag == TYPE_INTERVAL || t.tag == TYPE_FLOAT8 || t.tag == TYPE_NUMERIC;
     if (is_aggregate(e, "avg")) return t.tag == TYPE_FLOAT8 || mql_is_mean(e);
     if (is_aggregate(e, "min") || is_aggregate(e, "max")) return ordered_type(t) || may_hold_nan(t);
@@ -73,7 +82,7 @@ bool mql_can_distinct(const Query *q, const Rel *rel) {
 
 bool mql_can_sort(const SortKey *key, const Rel *rel) {
     const Expr *e = key->expr;
-    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
+    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && e->type.tag != TYPE_UNKNOWN && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (!ordered_type(e->type) && e->type.tag != TYPE_BOOL && e->type.tag != TYPE_FLOAT8 && e->type.tag != TYPE_FLOAT4 && e->type.tag != TYPE_BYTEA) return false;
     return key->nulls_first != key->descending || !e->nullable;
@@ -567,6 +576,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     int limit_parameter = -1, offset_parameter = -1;
     em->rel = scan->rel;
     *never = scan->never;
+    em->nearest = !scan->grouped && !scan->sort.n && !request->n_keys;
     bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
@@ -730,6 +740,11 @@ static bool set_expressions(Emit *em, const ModifyQuery *m, bson_t *pipeline) {
             bson_append_document_begin(&set, c->field.p, (int)c->field.n, &literal);
             (c->indexed ? value_append_indexed : value_append)(&literal, "$literal", -1, &v, c->type);
             bson_append_document_end(&set, &literal);
+            continue;
+        }
+        if (mql_can_assign(a->value, em->rel, a->column)) {
+            Str field = arena_str(em->arena, c->field.p, c->field.n);
+            ok = mql_express_assign(em, a->value, &set, field.p);
             continue;
         }
         /* $toInt and $toLong raise when the value doesn't fit; null stays null. */

@@ -85,6 +85,7 @@ static bool is_day(const Expr *e, const Rel *rel) {
 static bool can_function(const Expr *e, const Rel *rel) {
     const char *name = e->function->name;
     const Expr *column, *zone;
+    if (mql_is_scalar_path(e, rel)) return simple(e->type) && e->type.tag != TYPE_UUID && e->type.tag != TYPE_DATE;     /* UUIDs are of two kinds; a date may have a time there */
     if ((strcmp(name, "+") == 0 || strcmp(name, "-") == 0 || strcmp(name, "*") == 0) && e->args.n == 2) {
         for (int i = 0; i < 2; i++)
             if (!exact_integer(e->args.at[i]->type) || !mql_can_express(e->args.at[i], rel)) return false;
@@ -217,9 +218,70 @@ static bool express_date(Emit *em, const Expr *e, bson_t *out, const char *key) 
     return true;
 }
 
+static Walk find_path(Expr *e, void *context) {
+    (void)context;
+    return mql_is_json_value(e) ? WALK_STOP : WALK_ON;
+}
+
+static bool reads_path(const Expr *e) { return !expr_walk((Expr *)e, find_path, NULL); }
+
+static void same_as_truncated(bson_t *list, const char *at, const char *name) {
+    bson_t eq, pair, trunc;
+    bson_append_document_begin(list, at, -1, &eq);
+    bson_append_array_begin(&eq, "$eq", -1, &pair);
+    bson_append_utf8(&pair, "0", -1, name, -1);
+    bson_append_document_begin(&pair, "1", -1, &trunc);
+    bson_append_utf8(&trunc, "$trunc", -1, name, -1);
+    bson_append_document_end(&pair, &trunc);
+    bson_append_array_end(&eq, &pair);
+    bson_append_document_end(list, &eq);
+}
+
+/* A field of a document may hold 2.5 where an integer is expected: then the result isn't made a long.
+ * {$let: {vars: {a: .., b: ..}, in: {$cond: [{$and: [a and b are whole]}, {$toLong: {$add: [a, b]}}, {$add: [a, b]}]}}} */
+static bool express_any_number(Emit *em, const Expr *e, bson_t *out, const char *key) {
+    const char *op = e->function->name[0] == '+' ? "$add" : e->function->name[0] == '-' ? "$subtract" : "$multiply";
+    bson_t child, let, vars, in, cond, test, both, branch, whole, pair;
+    bson_append_document_begin(out, key, -1, &child);
+    bson_append_document_begin(&child, "$let", -1, &let);
+    bson_append_document_begin(&let, "vars", -1, &vars);
+    bool ok = mql_express(em, e->args.at[0], &vars, "a") && mql_express(em, e->args.at[1], &vars, "b");
+    bson_append_document_end(&let, &vars);
+    bson_append_document_begin(&let, "in", -1, &in);
+    bson_append_array_begin(&in, "$cond", -1, &cond);
+    bson_append_document_begin(&cond, "0", -1, &test);
+    bson_append_array_begin(&test, "$and", -1, &both);
+    same_as_truncated(&both, "0", "$$a");
+    same_as_truncated(&both, "1", "$$b");
+    bson_append_array_end(&test, &both);
+    bson_append_document_end(&cond, &test);
+    for (int i = 1; i < 3; i++) {
+        char at[2] = {(char)('0' + i), '\0'};
+        bson_append_document_begin(&cond, at, -1, &branch);
+        bson_t *to = &branch;
+        if (i == 1) {
+            bson_append_document_begin(&branch, "$toLong", -1, &whole);
+            to = &whole;
+        }
+        bson_append_array_begin(to, op, -1, &pair);
+        bson_append_utf8(&pair, "0", -1, "$$a", -1);
+        bson_append_utf8(&pair, "1", -1, "$$b", -1);
+        bson_append_array_end(to, &pair);
+        if (i == 1) bson_append_document_end(&branch, &whole);
+        bson_append_document_end(&cond, &branch);
+    }
+    bson_append_array_end(&in, &cond);
+    bson_append_document_end(&let, &in);
+    bson_append_document_end(&child, &let);
+    bson_append_document_end(out, &child);
+    return ok;
+}
+
 static bool express_function(Emit *em, const Expr *e, bson_t *out, const char *key) {
     const char *name = e->function->name;
+    if (mql_is_json_value(e)) { mql_express_path(em->arena, em->rel, e, out, key); return true; }
     if (name[1] != '\0') return express_date(em, e, out, key);
+    if (reads_path(e)) return express_any_number(em, e, out, key);
     bson_t child, sum;
     bson_append_document_begin(out, key, -1, &child);
     bson_append_document_begin(&child, "$toLong", -1, &sum);

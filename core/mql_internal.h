@@ -45,4 +45,7 @@ void mql_parameter(bson_t *out, const char *key, int parameter);
 /* An SQL LIKE pattern as a PCRE: anchored, (?s). *exact: no wildcard at all, `out` is then the plain text. False: the pattern ends in a lone escape. */
 bool mql_like_pattern(Arena *arena, Str pattern, int escape, bool *exact, Str *out);
 
+/* The filter of a condition for which mql_can_native() holds. */
+bool mql_native(Emit *em, const Expr *e, bson_t *out);
+
 #endif

@@ -433,6 +433,19 @@ static bool add_regular(Emit *em, Filter *f, const Expr *e, bool want) {
     return true;
 }
 
+/* A path of no type takes the class of the value it is compared with. False (with the error set): a value that can't be compared so. *never: nothing equals it. */
+static bool take_class(Emit *em, const Expr *e, Place *at, Value *v, bool *never) {
+    *never = false;
+    if (!at->path || at->type.tag != TYPE_UNKNOWN || v->type == SQM_NULL) return true;
+    *v = value_natural(v);
+    if (v->type == SQM_BSON || v->type == SQM_JSON || v->type == SQM_TUPLE || v->type == SQM_BYTES)
+        return eval_fail(em->ev, e, SQM_ERROR_NOT_SUPPORTED, "a dotted path is compared with scalars only; JSON_VALUE(... RETURNING json) compares documents");
+    at->type = cast_natural_type(v);
+    if (type_is_numeric(at->type)) at->type = TYPE(NUMERIC);
+    *never = !mql_told_apart(at->type);     /* durations and times of day: what is stored is a number or a date, and not comparable */
+    return true;
+}
+
 static bool add_in(Emit *em, Filter *f, const Expr *e, bool want) {
     const Expr *column = e->args.at[0];
     Place place = mql_place(em->arena, em->rel, column), *at = &place;
@@ -444,7 +457,12 @@ static bool add_in(Emit *em, Filter *f, const Expr *e, bool want) {
         Value v;
         if (!mql_constant(em, e->args.at[i], &v, &unbound, &parameter)) return false;
         if (unbound) { unbound_parameter = parameter; continue; }
-        if (v.type == SQM_NULL) { has_null = true; continue; }
+        bool never = false;
+        Place one = {.path = place.path, .type = column->type};
+        if (!take_class(em, e, &one, &v, &never)) return false;
+        if (never || v.type == SQM_NULL) { has_null = true; continue; }
+        has_null |= n && column->type.tag == TYPE_UNKNOWN && place.type.tag != one.type.tag;     /* of two classes: every value is of another one than some item */
+        place.type = one.type;
         if (!value_fits(column->type, &v) && column->type.tag != TYPE_UNKNOWN) { has_null = true; continue; }   /* not comparable: unknown */
         if (below_millisecond(&v)) continue;
         list[n++] = v;
@@ -549,8 +567,11 @@ static bool add_comparison(Emit *em, Filter *f, const Expr *e, bool want) {
     int parameter = 0;
     if (!mql_constant(em, b, &v, &unbound, &parameter)) return false;
     if (unbound) { add_op_parameter(f, at, op == OP_EQ ? "$eq" : op == OP_NE ? "$ne" : range_operator(op), parameter); return true; }
-    if (v.type == SQM_NULL || (!value_fits(a->type, &v) && a->type.tag != TYPE_UNKNOWN)) { add_never(f); return true; }
-    add_compare(f, at, a->type, op, v, place.path || em->rel->table->legacy);
+    bool never;
+    if (!take_class(em, e, &place, &v, &never)) return false;
+    if (never || v.type == SQM_NULL || (!value_fits(a->type, &v) && a->type.tag != TYPE_UNKNOWN)) { add_never(f); return true; }
+    if (place.path && v.type == SQM_UUID && op != OP_EQ && op != OP_NE) return eval_fail(em->ev, e, SQM_ERROR_NOT_SUPPORTED, "UUIDs in documents are compared for equality only");
+    add_compare(f, at, place.type, op, v, place.path || em->rel->table->legacy);
     return true;
 }
 
@@ -564,8 +585,10 @@ static bool add_distinct(Emit *em, Filter *f, const Expr *e, bool want) {
     int parameter = 0;
     if (!mql_constant(em, b, &v, &unbound, &parameter)) return false;
     if (unbound) { add_op_parameter(f, at, equal ? "$eq" : "$ne", parameter); return true; }
+    bool never;
     if (v.type == SQM_NULL) { add_null(f, at, !equal); return true; }
-    if (!value_fits(a->type, &v) || below_millisecond(&v)) { if (equal) add_never(f); return true; }
+    if (!take_class(em, e, &place, &v, &never)) return false;
+    if (never || !value_fits(place.type, &v) || below_millisecond(&v)) { if (equal) add_never(f); return true; }
     if (place.path && !equal) {     /* every NULL is different */
         char key[16], nth[16];
         bson_t item, list, one, parts;
@@ -574,20 +597,20 @@ static bool add_distinct(Emit *em, Filter *f, const Expr *e, bool want) {
         begin_item(&none, &one, nth);
         bson_append_array_begin(&one, "$and", -1, &parts);
         Filter inner = {&parts, 0};
-        add_compare(&inner, at, a->type, OP_EQ, v, true);
+        add_compare(&inner, at, place.type, OP_EQ, v, true);
         bson_append_array_end(&one, &parts);
         bson_append_document_end(none.out, &one);
         end_list(f, &item, &list);
         return true;
     }
-    if (place.path) { add_compare(f, at, a->type, OP_EQ, v, true); return true; }
+    if (place.path) { add_compare(f, at, place.type, OP_EQ, v, true); return true; }
     add_op(f, at, equal ? "$eq" : "$ne", &v);
     return true;
 }
 
 /* What IS NULL can be asked of. */
 static bool nullable_place(const Expr *e, const Rel *rel) {
-    return mql_is_column(e, rel) || mql_is_scalar_path(e, rel) || (mql_is_path(e, rel) && (e->type.tag == TYPE_DOCUMENT || e->type.tag == TYPE_ARRAY || e->type.tag == TYPE_JSON));
+    return mql_is_column(e, rel) || (mql_is_scalar_path(e, rel) && e->type.tag != TYPE_UNKNOWN) || (mql_is_path(e, rel) && (e->type.tag == TYPE_DOCUMENT || e->type.tag == TYPE_ARRAY || e->type.tag == TYPE_JSON));
 }
 
 static bool add_is(Emit *em, Filter *f, const Expr *e, bool want) {
@@ -741,7 +764,10 @@ bool mql_can_match(const Expr *e, const Rel *rel) {
     case EXPR_COMPARE:
         if (e->op != OP_EQ && e->op != OP_NE && (is_uuid_path(e->args.at[0], rel) || is_uuid_path(e->args.at[1], rel))) return false;   /* two kinds of UUID: two orders */
         return column_against_constant(e, rel) || mql_can_express(e, rel);
-    case EXPR_DISTINCT: return column_against_constant(e, rel);
+    case EXPR_DISTINCT: {      /* against a NULL it asks for the class */
+        const Expr *a = e->args.at[0], *b = e->args.at[1];
+        return column_against_constant(e, rel) && !(mql_is_path(a, rel) && a->type.tag == TYPE_UNKNOWN) && !(mql_is_path(b, rel) && b->type.tag == TYPE_UNKNOWN);
+    }
     case EXPR_IN: return in_against_constants(e, rel) || mql_can_express(e, rel);
     case EXPR_LIKE:
         return e->like != LIKE_SIMILAR && plain_column(e->args.at[0], rel) && type_is_text(e->args.at[0]->type) && expr_is_constant(e->args.at[1]) &&
@@ -807,7 +833,18 @@ bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
     Filter f = {&list, 0};
     *never = false;
     bool ok = true;
-    for (int i = 0; i < conjuncts->n && ok; i++) ok = add_true(em, &f, conjuncts->at[i], true);
+    for (int i = 0; i < conjuncts->n && ok; i++) {
+        const Expr *e = conjuncts->at[i];
+        if (!mql_can_native(e, em->rel)) {
+            ok = add_true(em, &f, e, true);
+            continue;
+        }
+        char key[16];
+        bson_t item;
+        begin_item(&f, &item, key);
+        ok = mql_native(em, e, &item);
+        bson_append_document_end(f.out, &item);
+    }
     if (ok) {
         mql_merge(&list, &merged, never);
         bson_concat(filter, &merged);

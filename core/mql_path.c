@@ -60,7 +60,8 @@ bool mql_told_apart(Type t) {
     return t.tag == TYPE_BOOL || type_is_numeric(t) || type_is_text(t) || (type_is_datetime(t) && t.tag != TYPE_TIME) || t.tag == TYPE_UUID || t.tag == TYPE_OBJECTID;
 }
 
-bool mql_is_scalar_path(const Expr *e, const Rel *rel) { return mql_told_apart(e->type) && mql_is_path(e, rel); }
+/* UNKNOWN: blog.name beside a parameter, whose value then says the class. */
+bool mql_is_scalar_path(const Expr *e, const Rel *rel) { return (mql_told_apart(e->type) || (e->type.tag == TYPE_UNKNOWN && mql_is_json_value(e))) && mql_is_path(e, rel); }
 
 static void append_steps(Text *t, const Expr *e, const Rel *rel, uint32_t *root) {
     if (e->tag == EXPR_VAR) {

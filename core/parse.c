@@ -632,12 +632,12 @@ Stmt *parse_stmt(Parse *p, StmtTag tag, int at) {
 }
 
 void parse_assign(Parse *p, AstAssigns *list, int at, Token column, AstExpr *value) {
-    vec_push(p->arena, list, ((AstAssign){column.text, value, parse_span(p, at)}));
+    vec_push(p->arena, list, ((AstAssign){column.text, value, parse_span(p, at), {0}}));
 }
 
 void parse_assign_row(Parse *p, AstAssigns *list, int at, const AstNames *columns, AstExpr *row) {
     if (row->args.n != columns->n) fail(p->cc, SQM_ERROR_SYNTAX, parse_span(p, at), "the number of columns does not match the number of values");
-    for (int i = 0; i < columns->n; i++) vec_push(p->arena, list, ((AstAssign){columns->at[i], row->args.at[i], parse_span(p, at)}));
+    for (int i = 0; i < columns->n; i++) vec_push(p->arena, list, ((AstAssign){columns->at[i], row->args.at[i], parse_span(p, at), {0}}));
 }
 
 static Str trimmed(const Parse *p, Pos pos) {

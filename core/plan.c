@@ -665,7 +665,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     Exprs conditions = {0};
     plan_conjuncts(p, m->rows->where, &conditions);
     bool command = !p->options->no_optimise && single_table(m->rows) && !m->whole_rows;
-    for (int i = 0; i < conditions.n && command; i++) command = mql_can_match(conditions.at[i], rel);
+    for (int i = 0; i < conditions.n && command; i++) command = mql_can_match(conditions.at[i], rel) || mql_can_native(conditions.at[i], rel);
     mp->by_constants = true;
     for (int i = 0; i < m->set.n && command; i++) {
         const Assign *a = &m->set.at[i];
@@ -676,6 +676,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
             mp->by_constants = false;
             /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none). */
             Type to = m->table->columns.at[a->column].type;
+            if (mql_can_assign(a->value, rel, a->column)) continue;
             command = command && type_is_integer(to) && to.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel);
         }
     }

@@ -32,6 +32,8 @@ bool plan_touches(const Expr *e, const Ints *slots);
 Plan *plan_filter(Planner *p, Plan *below, Exprs conditions);         /* `below` itself when there are none */
 void plan_from_slots(Planner *p, const Query *q, const From *f, Ints *out);
 Plan *plan_join(Planner *p, const Query *q, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions);
+/* plan_derived.c: puts what it can of the conditions on a derived table into its query, which isn't planned yet; gives back the rest. */
+Exprs plan_push_derived(Planner *p, const Rel *rel, const Exprs *conditions);
 /* plan_outer.c: changes q->from, of which `conditions` are WHERE's conjuncts. */
 void plan_reduce_outer(Planner *p, Query *q, const Exprs *conditions);
 /* The scan whose order the rows of a tree of joins and filters have; NULL: none. */

@@ -117,7 +117,7 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
         leaf->rows = whole(leaf);
         for (int i = 0; i < conditions->n; i++) {
             Expr *e = conditions->at[i];
-            if (!p->options->no_optimise && mql_can_match(e, rel)) {
+            if ((!p->options->no_optimise && mql_can_match(e, rel)) || mql_can_native(e, rel)) {
                 vec_push(p->cc->arena, &leaf->match, e);
                 plan_mark_pushed(e);
                 leaf->rows *= selectivity(e, rel, leaf->rows);
@@ -132,10 +132,10 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
         if (!p->options->no_optimise) plan_push_keys(p, leaf);
         break;
     case REL_SUBQUERY:
+        rest = plan_push_derived(p, rel, conditions);
         plan_block(p, rel->subquery);
         leaf = plan_new(p, PLAN_SUBQUERY, NULL);
         leaf->rows = rel->subquery->plan->root->rows;
-        rest = *conditions;
         break;
     case REL_VALUES: leaf = plan_new(p, PLAN_VALUES, NULL); leaf->rows = rel->values.n; rest = *conditions; break;
     case REL_FUNCTION: leaf = plan_new(p, PLAN_FUNCTION, NULL); leaf->rows = 100; rest = *conditions; break;

@@ -281,25 +281,12 @@ void expr_dump(Text *out, const Expr *e) {
 
 static void indent(Text *out, int depth) { for (int i = 0; i < depth; i++) text_adds(out, "  "); }
 
-static const char *join_text(JoinKind k) {
-    switch (k) {
-    case JOIN_INNER: return "INNER";
-    case JOIN_LEFT: return "LEFT";
-    case JOIN_RIGHT: return "RIGHT";
-    case JOIN_FULL: return "FULL";
-    case JOIN_CROSS: return "CROSS";
-    case JOIN_SEMI: return "SEMI";
-    case JOIN_ANTI: return "ANTI";
-    }
-    return "";
-}
-
 static void dump_query(Text *out, const Query *q, int depth);
 
 static void dump_from(Text *out, const Query *q, const From *f, int depth) {
     indent(out, depth);
     if (f->rel < 0) {
-        text_addf(out, "%s JOIN", join_text(f->kind));
+        text_addf(out, "%s JOIN", join_kind_text(f->kind));
         if (f->on) { text_adds(out, " ON "); expr_dump(out, f->on); }
         text_adds(out, "\n");
         dump_from(out, q, f->left, depth + 1);

@@ -58,6 +58,7 @@ struct Expr {
     Str label;                  /* VAR: "alias.column" for plans and dumps; empty for computed slots */
     Value value;
     JsonOn on_empty, on_error;  /* FUNC json_value, json_query */
+    bool adapts;                /* FUNC json_value written as blog.name: json, unless what it meets says which type */
     const Function *function;
     Exprs args;
     SublinkKind sublink;

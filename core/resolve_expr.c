@@ -123,9 +123,40 @@ static Expr *copy_at_level(Resolver *r, const Expr *e, int level) {
 
 static bool undeclared_rel(const Rel *rel) { return rel->kind == REL_TABLE && !rel->table->declared && !rel->table->view_text.n; }
 
-Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos) {
+/* An unqualified name, or NULL: declared columns first; only then may an undeclared collection claim it. */
+static Expr *find_unqualified(Resolver *r, Scope *scope, Str name, Pos pos) {
     int level = 0;
     for (Scope *s = scope; s; s = s->outer, level++) {
+        Rel *found = NULL;
+        int column = -1;
+        for (int i = 0; i < s->merged.n; i++)
+            if (str_ieq(s->merged.at[i].name, name)) {
+                Expr *e = copy_at_level(r, s->merged.at[i].expr, level);
+                for (Scope *t = scope; t != s; t = t->outer) t->query->correlated = true;
+                return e;
+            }
+        for (int pass = 0; pass < 2 && !found; pass++)
+            for (int i = 0; i < s->visible.n; i++) {
+                Rel *rel = s->visible.at[i];
+                if (rel->hidden_names || undeclared_rel(rel) != (pass == 1)) continue;
+                int c = find_rel_column(r, rel, name);
+                if (c < 0 || (rel->columns.at[c].hidden && !undeclared_rel(rel) && found)) continue;
+                if (found) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "column reference \"" STR_FMT "\" is ambiguous", STR_ARG(name));
+                found = rel;
+                column = c;
+            }
+        if (found) return make_var(r, scope, s, level, found, column, pos);
+    }
+    return NULL;
+}
+
+Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos) {
+    int level = 0;
+    if (!qualifier.n) {
+        Expr *e = find_unqualified(r, scope, name, pos);
+        if (e) return e;
+    }
+    for (Scope *s = qualifier.n ? scope : NULL; s; s = s->outer, level++) {
         Rel *found = NULL;
         int column = -1;
         if (qualifier.n) {
@@ -144,24 +175,6 @@ Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos
                 fail_hint(r->cc, SQM_ERROR_UNDEFINED_COLUMN, pos, hint, "column " STR_FMT "." STR_FMT " does not exist", STR_ARG(qualifier), STR_ARG(name));
             }
             found = rel;
-        } else {
-            for (int i = 0; i < s->merged.n; i++)
-                if (str_ieq(s->merged.at[i].name, name)) {
-                    Expr *e = copy_at_level(r, s->merged.at[i].expr, level);
-                    for (Scope *t = scope; t != s; t = t->outer) t->query->correlated = true;
-                    return e;
-                }
-            /* Declared columns first; only then may an undeclared collection claim the name. */
-            for (int pass = 0; pass < 2 && !found; pass++)
-                for (int i = 0; i < s->visible.n; i++) {
-                    Rel *rel = s->visible.at[i];
-                    if (rel->hidden_names || undeclared_rel(rel) != (pass == 1)) continue;
-                    int c = find_rel_column(r, rel, name);
-                    if (c < 0 || (rel->columns.at[c].hidden && !undeclared_rel(rel) && found)) continue;
-                    if (found) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "column reference \"" STR_FMT "\" is ambiguous", STR_ARG(name));
-                    found = rel;
-                    column = c;
-                }
         }
         if (found) return make_var(r, scope, s, level, found, column, pos);
     }
@@ -171,6 +184,9 @@ Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos
             for (int i = 0; i < s->visible.n; i++)
                 if (s->visible.at[i]->table && str_ieq(s->visible.at[i]->table->name, qualifier))
                     snprintf(hint, sizeof hint, "Perhaps you meant to reference the table alias \"" STR_FMT "\".", STR_ARG(s->visible.at[i]->alias));
+        /* No table of that name: a field of a document column. */
+        Expr *document = hint[0] ? NULL : find_unqualified(r, scope, qualifier, pos);
+        if (document && expr_has_fields(document)) return expr_field(r, document, name, pos);
         fail_hint(r->cc, SQM_ERROR_UNDEFINED_TABLE, pos, hint, "missing FROM-clause entry for table \"" STR_FMT "\"", STR_ARG(qualifier));
     }
     char hint[300];
@@ -203,6 +219,7 @@ static bool comparable(Type a, Type b) {
 /* Gives both operands a common footing: untyped ones take the other's type. */
 static void meet(Resolver *r, Expr **a, Expr **b) {
     if (is_untyped(*a) && is_untyped(*b)) return;
+    expr_adapt(r, a, b);
     *a = expr_coerce(r, *a, (*b)->type);
     *b = expr_coerce(r, *b, (*a)->type);
 }
@@ -231,6 +248,11 @@ static Expr *call(Resolver *r, Str name, Exprs *args, Pos pos, bool is_operator)
     int n = args->n < 64 ? args->n : 64;
     for (int i = 0; i < n; i++) types[i] = args->at[i]->type;
     Type result = TYPE(UNKNOWN);
+    if (f && args->n <= 64 && !f->type(types, n, &result))      /* blog.name is text to lower() */
+        for (int i = 0; i < n; i++) {
+            args->at[i] = expr_adapted(r, args->at[i], TYPE(UNKNOWN));
+            types[i] = args->at[i]->type;
+        }
     if (!f || args->n > 64 || !f->type(types, n, &result)) {
         if (is_operator) {
             if (args->n == 2) no_operator(r, pos, name.p, types[0], types[1]);
@@ -271,10 +293,11 @@ static Type arithmetic_partner(Operator op, Type other) {
 }
 
 static Expr *binary(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
+    if (op == OP_ADD || op == OP_SUB || op == OP_MUL || op == OP_DIV || op == OP_MOD || op == OP_POW || op == OP_CONCAT) expr_adapt(r, &a, &b);
     switch (op) {
     case OP_EQ: case OP_NE: case OP_LT: case OP_LE: case OP_GT: case OP_GE: return expr_compare(r, op, a, b, pos);
     case OP_REGEX: case OP_REGEX_I: case OP_NOT_REGEX: case OP_NOT_REGEX_I: {
-        a = expr_coerce(r, a, TYPE(TEXT));
+        a = expr_coerce(r, expr_adapted(r, a, TYPE(TEXT)), TYPE(TEXT));
         b = expr_coerce(r, b, TYPE(TEXT));
         if ((a->type.tag != TYPE_UNKNOWN && !type_is_text(a->type)) || (b->type.tag != TYPE_UNKNOWN && !type_is_text(b->type)))
             no_operator(r, pos, operator_text(op), a->type, b->type);
@@ -363,6 +386,11 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
     scope->in_aggregate = false;
     scope->windows = windows;
     for (; n < call_->args.n; n++) types[n] = call_->args.at[n]->type;
+    if (n >= agg->min_args && !agg->type(types, n, &call_->type))
+        for (int i = 0; i < n; i++) {
+            call_->args.at[i] = expr_adapted(r, call_->args.at[i], TYPE(UNKNOWN));
+            types[i] = call_->args.at[i]->type;
+        }
     if (n < agg->min_args || (agg->max_args >= 0 && n > agg->max_args) || !agg->type(types, n, &call_->type) || (n == 0 && !e->star)) {
         char one[64] = "";
         if (n) type_name(types[0], one, sizeof one);
@@ -538,6 +566,12 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
                 no_operator(r, e->pos, "=", common, args.at[i]->type);
         for (int i = 0; i < args.n; i++) args.at[i] = name_is(e->name, "nullif") ? expr_coerce(r, args.at[i], common) : to_common(r, args.at[i], common);
     }
+    bool of_array = (e->name.n > 6 && memcmp(e->name.p, "array_", 6) == 0) || name_is(e->name, "cardinality");
+    for (int i = 0; of_array && i < args.n; i++) args.at[i] = expr_adapted(r, args.at[i], i == name_is(e->name, "array_prepend") || name_is(e->name, "array_cat") ? TYPE(ARRAY) : TYPE(UNKNOWN));
+    if (of_array)       /* items take the type of the array's */
+        for (int i = 0, array = name_is(e->name, "array_prepend"); i < args.n && array < args.n; i++)
+            if (i != array && args.at[array]->type.tag == TYPE_ARRAY && args.at[array]->type.element != TYPE_UNKNOWN && !name_is(e->name, "array_to_string") && args.at[i]->type.tag == TYPE_UNKNOWN)
+                args.at[i] = expr_coerce(r, args.at[i], name_is(e->name, "array_cat") ? args.at[array]->type : (Type){args.at[array]->type.element, -1, -1, TYPE_UNKNOWN});
     Expr *f = call(r, e->name, &args, e->pos, false);
     if (f->function->volatility == VOLATILE) scope->query->is_volatile = true;
     return f;
@@ -631,6 +665,7 @@ static Expr *quantified(Resolver *r, Scope *scope, const AstExpr *e, SublinkKind
     for (int i = 0; i < width; i++) {
         Expr *mine = operand->tag == EXPR_ROW ? operand->args.at[i] : operand;
         Type theirs = link->subquery->targets.at[i].expr->type;
+        mine = expr_adapted(r, mine, theirs);
         if (!is_untyped(mine) && !comparable(mine->type, theirs)) no_operator(r, e->pos, operator_text(op), mine->type, theirs);
         mine = expr_coerce(r, mine, theirs);
         if (operand->tag == EXPR_ROW) operand->args.at[i] = mine;
@@ -679,7 +714,7 @@ Type resolve_type(Resolver *r, const AstType *t) {
 /* ---- the switch ---- */
 
 Expr *resolve_condition_expr(Resolver *r, Scope *scope, const AstExpr *e) {
-    Expr *c = resolve_expr(r, scope, e);
+    Expr *c = expr_adapted(r, resolve_expr(r, scope, e), TYPE(BOOL));
     if (c->type.tag == TYPE_UNKNOWN) return expr_coerce(r, c, TYPE(BOOL));
     if (c->type.tag != TYPE_BOOL) {
         char name[64];
@@ -696,6 +731,10 @@ static Expr *in_list(Resolver *r, Scope *scope, const AstExpr *e) {
     in->nullable = operand->nullable;
     for (int i = 1; i < e->args.n; i++) {
         Expr *item = resolve_expr(r, scope, e->args.at[i]);
+        if (operand->adapts) {      /* the first item says which type */
+            expr_adapt(r, &operand, &item);
+            in->args.at[0] = operand;
+        } else if (operand->type.tag == TYPE_UNKNOWN && operand->tag == EXPR_FUNC) expr_adapt(r, &operand, &item);
         if (operand->tag == EXPR_ROW && item->tag == EXPR_ROW) {
             if (operand->args.n != item->args.n) fail(r->cc, SQM_ERROR_SYNTAX, item->pos, "unequal number of entries in row expressions");
             for (int k = 0; k < item->args.n; k++) item->args.at[k] = expr_coerce(r, item->args.at[k], operand->args.at[k]->type);
@@ -720,7 +759,7 @@ static Expr *like(Resolver *r, Scope *scope, const AstExpr *e) {
     l->like = e->like;
     l->negated = e->negated;
     for (int i = 0; i < e->args.n; i++) {
-        Expr *arg = expr_coerce(r, resolve_expr(r, scope, e->args.at[i]), TYPE(TEXT));
+        Expr *arg = expr_coerce(r, expr_adapted(r, resolve_expr(r, scope, e->args.at[i]), TYPE(TEXT)), TYPE(TEXT));
         if (arg->type.tag != TYPE_UNKNOWN && !type_is_text(arg->type)) {
             char name[64];
             fail_hint(r->cc, SQM_ERROR_UNDEFINED_FUNCTION, e->pos, "No operator matches these types. You might need to add explicit type casts.",
@@ -818,6 +857,8 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
             vec_push(r->cc->arena, &args, resolve_expr(r, scope, e->args.at[0]));
             vec_push(r->cc->arena, &args, resolve_expr(r, scope, e->args.at[1]));
             Str name = arena_printf(r->cc->arena, "%s %s", operator_text(e->op), e->distinct ? "all" : "any");
+            Type item = args.at[0]->tag == EXPR_CONST && is_untyped(args.at[0]) ? TYPE(TEXT) : args.at[0]->type;
+            args.at[1] = expr_adapted(r, args.at[1], (Type){TYPE_ARRAY, -1, -1, item.tag});
             if (args.at[1]->type.tag == TYPE_ARRAY && args.at[1]->type.element != TYPE_UNKNOWN) args.at[0] = expr_coerce(r, args.at[0], (Type){args.at[1]->type.element, -1, -1, TYPE_UNKNOWN});
             if (!function_find(name, 2)) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "%s with an array is not supported", e->distinct ? "ALL" : "ANY");
             out = call(r, name, &args, e->pos, false);
@@ -855,10 +896,23 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
         break;
     }
     case AST_SUBSCRIPT: {
-        if (e->args.n > 2) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "array slices are not supported");
         Exprs args = {0};
+        if (e->args.n > 2) {        /* a[low:high]; an absent bound is NULL */
+            for (int i = 0; i < 3; i++) {
+                Expr *arg = e->args.at[i] ? resolve_expr(r, scope, e->args.at[i]) : expr_const(r, sqm_null(), TYPE(INT4), e->pos);
+                if (i == 0) arg = expr_adapted(r, arg, TYPE(ARRAY));
+                if (i > 0 && arg->tag == EXPR_CONST) arg = expr_coerce(r, arg, TYPE(INT4));
+                vec_push(r->cc->arena, &args, arg);
+            }
+            out = call(r, STR("[:]"), &args, e->pos, false);
+            break;
+        }
         vec_push(r->cc->arena, &args, resolve_expr(r, scope, e->args.at[0]));
         vec_push(r->cc->arena, &args, resolve_expr(r, scope, e->args.at[1]));
+        if (args.at[0]->adapts && args.at[1]->tag == EXPR_CONST) {      /* inside a document: counted from 0, as in JSON */
+            out = expr_step(r, args.at[0], args.at[1], e->pos);
+            if (out) break;
+        }
         if (!function_find(STR("[]"), 2)) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "array subscripts are not supported");
         out = call(r, STR("[]"), &args, e->pos, false);
         break;
@@ -866,6 +920,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
     case AST_FIELD: {
         Exprs args = {0};
         vec_push(r->cc->arena, &args, resolve_expr(r, scope, e->args.at[0]));
+        if (expr_has_fields(args.at[0])) { out = expr_field(r, args.at[0], e->name, e->pos); break; }
         vec_push(r->cc->arena, &args, expr_const(r, sqm_text(e->name.p, e->name.n), TYPE(TEXT), e->pos));
         out = call(r, STR("->"), &args, e->pos, true);
         break;
@@ -895,6 +950,7 @@ Expr *resolve_set_function(Resolver *r, Scope *scope, const AstExpr *e, Rel *rel
     Exprs args = {0};
     for (int i = 0; i < e->args.n; i++) {
         Expr *arg = resolve_expr(r, scope, e->args.at[i]);
+        if (name_is(e->name, "unnest")) arg = expr_adapted(r, arg, TYPE(ARRAY));
         vec_push(r->cc->arena, &args, arg);
     }
     int min = name_is(e->name, "generate_series") || name_is(e->name, "regexp_split_to_table") ? 2 : 1;

@@ -70,6 +70,16 @@ Type resolve_type(Resolver *r, const AstType *t);
 /* resolve_json.c */
 bool resolve_is_json_call(Str name);                                         /* json_value, json_query, json_exists */
 Expr *resolve_json_call(Resolver *r, Scope *scope, const AstExpr *e);
+/* SET column.path = value: the new value of the column, `before` being its old one or what earlier assignments of the statement made of it. */
+Expr *resolve_assign_path(Resolver *r, Scope *scope, Expr *before, const AstAssign *a);
+
+/* May fields of the expression be taken by a dot? */
+bool expr_has_fields(const Expr *e);
+Expr *expr_field(Resolver *r, Expr *e, Str name, Pos pos);
+Expr *expr_step(Resolver *r, Expr *e, const Expr *step, Pos pos);            /* NULL: not a step */
+/* A dotted path as the given type; other expressions unchanged. expr_adapt: each of the two as what the other asks for. */
+Expr *expr_adapted(Resolver *r, Expr *e, Type to);
+void expr_adapt(Resolver *r, Expr **a, Expr **b);
 
 /* resolve_modify.c: fill r->out->insert / modify. */
 void resolve_insert(Resolver *r, const AstInsert *s);

@@ -4,8 +4,9 @@
  * name; integer: an element's index from 0, or from the end when negative), then the DEFAULTs of ON EMPTY and ON ERROR; its type is RETURNING's.
  *     JSON_VALUE(blog, '$.tags[0]."a b"' RETURNING text)   ->   json_value(blog, 'tags', 0, 'a b')  text
  * Paths are strict: a member of an array or an element of an object isn't there, nothing is unwrapped. Without RETURNING the value is given as text,
- * whatever scalar it is (json_value_text); with it a value of another class than the type's is an error, which is NULL unless ON ERROR says more:
+ * whatever scalar it is ("json_value text"); with it a value of another class than the type's is an error, which is NULL unless ON ERROR says more:
  * so the call means what a column of that type in that field would, and mql_path.c can say it to the server.
+ * SET blog.name = 'x' assigns json assign(blog, 'x', 'name') to blog; several paths of one column are nested calls.
  * Not here: wildcards, filters and methods of SQL/JSON's path language, and lax mode; they are refused. */
 #include "resolve_internal.h"
 
@@ -147,12 +148,127 @@ Expr *resolve_json_call(Resolver *r, Scope *scope, const AstExpr *e) {
     if (path->tag != AST_LITERAL || path->literal.type != SQM_TEXT) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, path->pos, "a path that is no string literal is not supported");
     Expr *document = document_operand(r, resolve_expr(r, scope, e->args.at[0]), e);
     Expr *call = expr_new(r, EXPR_FUNC, type, !exists, e->pos);
-    call->function = function_find(value && !e->type ? STR("json_value_text") : e->name, 2);
+    call->function = function_find(value && !e->type ? STR("json_value text") : e->name, 2);
     call->on_empty = e->on_empty;
     call->on_error = e->on_error;
     vec_push(r->cc->arena, &call->args, document);
     PathText text = {.r = r, .s = {path->literal.u.text, path->literal.len}, .pos = path->pos, .steps = &call->args};
     read_path(&text);
     for (int i = 2; i < e->args.n; i++) vec_push(r->cc->arena, &call->args, default_value(r, scope, e->args.at[i], type));
+    return call;
+}
+
+/* ---- blog.name ---- */
+
+bool expr_has_fields(const Expr *e) { return e->adapts || ((e->type.tag == TYPE_DOCUMENT || e->type.tag == TYPE_JSON || e->type.tag == TYPE_UNKNOWN) && e->tag == EXPR_VAR); }
+
+/* One more step: into the same call, when the expression is a dotted path already. */
+static Expr *add_path_step(Resolver *r, Expr *e, Expr *step, Pos pos) {
+    Expr *call = expr_new(r, EXPR_FUNC, TYPE(JSON), true, pos);
+    call->function = function_find(STR("json_value"), 2);
+    call->adapts = true;
+    if (!e->adapts) vec_push(r->cc->arena, &call->args, e);
+    for (int i = 0; e->adapts && i < e->args.n; i++) vec_push(r->cc->arena, &call->args, e->args.at[i]);
+    vec_push(r->cc->arena, &call->args, step);
+    return call;
+}
+
+Expr *expr_field(Resolver *r, Expr *e, Str name, Pos pos) { return add_path_step(r, e, expr_const(r, sqm_text(name.p, name.n), TYPE(TEXT), pos), pos); }
+
+Expr *expr_step(Resolver *r, Expr *e, const Expr *step, Pos pos) {
+    if (step->value.type != SQM_TEXT && step->value.type != SQM_INT) return NULL;
+    return add_path_step(r, e, expr_const(r, step->value, step->value.type == SQM_INT ? TYPE(INT4) : TYPE(TEXT), step->pos), pos);
+}
+
+Expr *expr_adapted(Resolver *r, Expr *e, Type to) {
+    if (!e->adapts) return e;
+    Expr *typed = arena_copy(r->cc->arena, e, sizeof *e);
+    typed->adapts = false;
+    to.length = to.scale = -1;
+    typed->type = to;
+    return typed;
+}
+
+/* What a path becomes beside `other`: its type; text beside a quoted literal; beside a parameter whatever value is stored. */
+static Expr *adapt_to(Resolver *r, Expr *e, const Expr *other) {
+    bool untyped = other->type.tag == TYPE_UNKNOWN;
+    if (!e->adapts || other->type.tag == TYPE_JSON || other->type.tag == TYPE_ROW) return e;
+    if (other->tag == EXPR_CONST && untyped) return other->value.type == SQM_TEXT ? expr_adapted(r, e, TYPE(TEXT)) : e;
+    return expr_adapted(r, e, other->type);
+}
+
+/* A parameter beside a path of no type is compared as it is: text isn't read as what is stored. */
+static Expr *as_it_is(Resolver *r, Expr *e, const Expr *path) {
+    if (e->type.tag != TYPE_UNKNOWN || path->tag != EXPR_FUNC || path->type.tag != TYPE_UNKNOWN) return e;
+    if (e->tag == EXPR_CONST) return expr_coerce(r, e, TYPE(TEXT));
+    if (e->tag != EXPR_PARAM) return e;
+    Expr *cast = expr_cast(r, e, TYPE(TEXT));
+    cast->implicit = true;
+    return cast;
+}
+
+void expr_adapt(Resolver *r, Expr **a, Expr **b) {
+    Expr *left = *a, *right = *b;
+    if (left->adapts && right->adapts) {        /* two paths: what is stored in each */
+        *a = expr_adapted(r, left, TYPE(UNKNOWN));
+        *b = expr_adapted(r, right, TYPE(UNKNOWN));
+        return;
+    }
+    *a = adapt_to(r, left, right);
+    *b = adapt_to(r, right, left);
+    if (left->adapts || !left->type.tag) *b = as_it_is(r, *b, *a);
+    if (right->adapts || !right->type.tag) *a = as_it_is(r, *a, *b);
+}
+
+/* ---- SET column.path = value ---- */
+
+static bool is_assign(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json assign") == 0; }
+
+/* Does one path lead through the other's end? Then the order of the two would matter. */
+static bool overlaps(const Expr *a, const Expr *b) {
+    int n = a->args.n < b->args.n ? a->args.n : b->args.n;
+    for (int i = 2; i < n; i++)
+        if (!expr_equal(a->args.at[i], b->args.at[i])) return false;
+    return true;
+}
+
+/* Subscripts of SQL arrays count from 1, those inside documents and JSON from 0. */
+static Expr *assign_step(Resolver *r, const AstExpr *step, bool from_one) {
+    if (step->tag == AST_LITERAL && step->literal.type == SQM_TEXT && !from_one) return expr_const(r, step->literal, TYPE(TEXT), step->pos);
+    if (step->tag != AST_LITERAL || step->literal.type != SQM_INT) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, step->pos, "an index that is no integer constant is not supported here");
+    int64_t index = step->literal.u.i - from_one;
+    if (index < 0 || index > 100000) fail(r->cc, SQM_ERROR_INVALID_ARGUMENT, step->pos, "array subscript out of range");
+    return expr_const(r, sqm_int(index), TYPE(INT4), step->pos);
+}
+
+Expr *resolve_assign_path(Resolver *r, Scope *scope, Expr *before, const AstAssign *a) {
+    Type column = before->type;
+    if (column.tag != TYPE_DOCUMENT && column.tag != TYPE_JSON && column.tag != TYPE_ARRAY && column.tag != TYPE_UNKNOWN) {
+        char name[64];
+        fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "cannot assign to a part of column \"" STR_FMT "\" because its type %s is no document or array", STR_ARG(a->column),
+             type_text(column, name, sizeof name));
+    }
+    if (a->value->tag == AST_DEFAULT) fail(r->cc, SQM_ERROR_SYNTAX, a->value->pos, "DEFAULT is not allowed for a part of a column");
+    Expr *value = resolve_expr(r, scope, a->value), *call = expr_new(r, EXPR_FUNC, column, false, a->pos);
+    Type element = {column.element, -1, -1, TYPE_UNKNOWN};
+    bool is_element = column.tag == TYPE_ARRAY && element.tag != TYPE_UNKNOWN && a->steps.n == 1;
+    if (is_element) value = expr_coerce(r, value, element);
+    else if (value->tag == EXPR_CONST) value = expr_coerce(r, value, TYPE(TEXT));
+    if (is_element && value->type.tag != TYPE_UNKNOWN && value->type.tag != element.tag) {
+        char have[64], want[64];
+        if (!cast_exists(value->type, element) || type_is_text(value->type) != type_is_text(element))
+            fail_hint(r->cc, SQM_ERROR_DATATYPE_MISMATCH, a->value->pos, "You will need to rewrite or cast the expression.", "an element of \"" STR_FMT "\" is of type %s but expression is of type %s",
+                      STR_ARG(a->column), type_text(element, want, sizeof want), type_text(value->type, have, sizeof have));
+        value = expr_cast(r, value, element);
+    }
+    call->function = function_find(STR("json assign"), 3);
+    vec_push(r->cc->arena, &call->args, before);
+    vec_push(r->cc->arena, &call->args, value);
+    for (int i = 0; i < a->steps.n; i++) {
+        Expr *step = assign_step(r, a->steps.at[i], column.tag == TYPE_ARRAY && i == 0);
+        vec_push(r->cc->arena, &call->args, step);
+    }
+    for (const Expr *other = before; is_assign(other); other = other->args.at[0])
+        if (overlaps(call, other)) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same part of column \"" STR_FMT "\"", STR_ARG(a->column));
     return call;
 }

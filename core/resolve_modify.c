@@ -376,6 +376,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
         vec_push(r->cc->arena, &qualified.visible, stored);
         excluded->hidden_names = true;
         vec_push(r->cc->arena, &qualified.visible, excluded);
+        if (a->steps.n) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "assigning to a part of a column in ON CONFLICT DO UPDATE is not supported");
         Expr *value = a->value->tag == AST_DEFAULT ? (ins->defaults.at[c] ? ins->defaults.at[c] : default_marker(r, a->pos)) : assignable(r, t, c, resolve_expr(r, &qualified, a->value));
         Assign assign = {c, value};
         vec_push(r->cc->arena, &ins->conflict_set, assign);
@@ -447,6 +448,8 @@ static Rel *begin_modify(Resolver *r, Scope *scope, ModifyQuery *m, Str alias, P
     return rel;
 }
 
+static bool is_part_assignment(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json assign") == 0; }
+
 void resolve_update(Resolver *r, const AstUpdate *s) {
     ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
     r->out->modify = m;
@@ -461,8 +464,23 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
     for (int i = 0; i < s->set.n; i++) {
         const AstAssign *a = &s->set.at[i];
         int c = find_column(r, m->table, a->column, a->pos);
+        int known = -1;
         for (int k = 0; k < m->set.n; k++)
-            if (m->set.at[k].column == c) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
+            if (m->set.at[k].column == c) known = k;
+        if (a->steps.n) {
+            bool more = known >= 0 && is_part_assignment(m->set.at[known].value);
+            if (known >= 0 && !more) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
+            reject_generated(r, m->table, c, a->pos);
+            Expr *changed = resolve_assign_path(r, &scope, more ? m->set.at[known].value : resolve_rel_column(r, m->rows, m->rows->rels.at[0], c), a);
+            if (!more) {
+                add_assignment(r, m, c, changed, a->column);
+            } else {
+                m->set.at[known].value = changed;
+                m->rows->targets.at[known].expr = changed;
+            }
+            continue;
+        }
+        if (known >= 0) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
         if (is_own_default(m->table, c, a)) {
             recomputed = c;
             continue;

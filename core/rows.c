@@ -23,7 +23,8 @@ bool memory_charge(Exec *x, size_t *held, size_t now) {
     bool grew = now > *held;
     *held = now;
     if (!grew || x->memory <= x->memory_limit) return true;
-    error_set(x->error, SQM_ERROR_OUT_OF_MEMORY, "statement needs more than %zu MB for its sorts, joins and groups", x->memory_limit >> 20);
+    bool small = x->memory_limit < 1 << 20;
+    error_set(x->error, SQM_ERROR_OUT_OF_MEMORY, "statement needs more than %zu %s for its sorts, joins and groups", x->memory_limit >> (small ? 10 : 20), small ? "kB" : "MB");
     if (x->error) snprintf(x->error->hint, sizeof x->error->hint, "Raise work_mem, add an index that spares the sort or join, or add a LIMIT.");
     return false;
 }

@@ -16,7 +16,7 @@
  * write lock and leaves the document as it was. Outside of a transaction there is nothing to hold, so nothing is locked. A write conflict that may be
  * waited for starts the subtree over, on the then newest rows. SKIP LOCKED isn't done here: the planner refuses it. */
 #include "node.h"
-#include "decimal.h"
+#include "json.h"
 
 /* ---- scan ---- */
 
@@ -281,14 +281,9 @@ static bool decode(ScanNode *s, const bson_t *doc) {
     return true;
 }
 
-/* The server's date parts are integers where SQL's extract() is numeric. */
+/* The server's date parts are integers where SQL's extract() is numeric, and paths find 5.0 where an integer is asked for. */
 static Value group_value(const bson_iter_t *it, Type type) {
-    Value v = value_from_bson(it, type);
-    if (v.type == SQM_INT && type.tag == TYPE_NUMERIC) {
-        Decimal d = decimal_from_int(v.u.i);
-        v = (Value){.type = SQM_DECIMAL, .u.decimal = d};
-    }
-    return v;
+    return value_as_number(value_from_bson(it, type), type);
 }
 
 /* [sum, count] */

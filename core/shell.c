@@ -347,11 +347,17 @@ static void describe_all(const Shell *shell) {
         return;
     }
     bson_t *doc = json(text);
-    Table t = new_table(1);
-    put_cell(&t, 0, strdup("Table"));
+    static const char *const heads[] = {"Table", "Type", "Comment"}, *const keys[] = {"name", "type", "comment"};
+    Table t = new_table(3);
+    for (int c = 0; c < 3; c++) put_cell(&t, c, strdup(heads[c]));
     if (doc && bson_iter_init_find(&top, doc, "v") && bson_iter_recurse(&top, &list))
-        while (bson_iter_next(&list))
-            if (BSON_ITER_HOLDS_UTF8(&list)) put_cell(&t, ++t.rows, strdup(bson_iter_utf8(&list, NULL)));
+        while (bson_iter_next(&list)) {
+            t.rows++;
+            for (int c = 0; c < 3; c++) {
+                const char *cell = string_at(&list, keys[c]);
+                put_cell(&t, t.rows * t.columns + c, strdup(cell ? cell : ""));
+            }
+        }
     print_table(&t);
     free_table(&t);
     bson_destroy(doc);

@@ -284,9 +284,10 @@ static void begin_with(sqm_connection_t *db) {
     db->in_transaction = now;
 }
 
-static bool run_definition(sqm_connection_t *db, const Stmt *stmt, Str sql, sqm_error_t *error) {
+static bool run_definition(sqm_connection_t *db, const Stmt *stmt, Str sql, bool *changed, sqm_error_t *error) {
     Catalog *next = NULL;
     if (!ddl_run(db->server, db->lease, db->catalog, stmt, sql, &next, error)) return false;
+    *changed = next != NULL;
     if (next && next != db->catalog) {
         catalog_release(db->catalog);
         db->catalog = next;
@@ -305,7 +306,8 @@ static bool define_by(sqm_connection_t *db, const char *sql, sqm_error_t *error)
     }
     Parsed parsed = parse(&cc, true);
     bool ok = ddl_is_ddl(parsed.stmt->tag) || error_set(error, SQM_ERROR_INTERFACE, "a definition must be CREATE TABLE or CREATE INDEX");
-    ok = ok && run_definition(db, parsed.stmt, cc.sql, error);
+    bool changed;
+    ok = ok && run_definition(db, parsed.stmt, cc.sql, &changed, error);
     arena_free(&arena);
     return ok;
 }
@@ -511,7 +513,7 @@ static bool commit(sqm_connection_t *db, sqm_error_t *error) {
     bool ok = true, satisfied;
     if (!db->server) return true;
     if (db->foreign && foreign_any(db->foreign) && server_in_transaction(db->server) && server_check(db->server, NULL))
-        ok = foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
+        ok = foreign_lock(db->foreign, db->server, error) && foreign_ask(db->foreign, db->server, &satisfied, error) && (satisfied || foreign_check(db->foreign, db->server, error));
     if (db->foreign) foreign_clear(db->foreign);
     forget_transaction(db);
     if (ok) return server_commit(db->server, error);
@@ -738,6 +740,30 @@ static void start_exec(sqm_statement_t *st, sqm_error_t *error) {
     st->executing = true;
 }
 
+static bool run_text(sqm_connection_t *db, Str sql, sqm_error_t *error) {
+    sqm_statement_t *st;
+    if (!sqm_prepare(db, sql.p, sql.n, true, &st, error)) return false;
+    sqm_step_t step = sqm_step(st, error);
+    sqm_finalize(st);
+    return step != SQM_STEP_ERROR;
+}
+
+/* CREATE TABLE ... AS: the rows. If they can't be had, there is no table. */
+static bool fill_table(sqm_connection_t *db, const Stmt *stmt, sqm_error_t *error) {
+    Arena arena = {0};
+    AstExpr name = {.tag = AST_COLUMN, .name = stmt->name};
+    Text quoted = {.arena = &arena};
+    ast_expr_sql(&quoted, &name);
+    bool ok = run_text(db, arena_printf(&arena, "INSERT INTO %s " STR_FMT, quoted.p, STR_ARG(stmt->text)), error);
+    sqm_error_t ignored;
+    if (!ok) {
+        error->position = -1;      /* it would be one in the INSERT */
+        run_text(db, arena_printf(&arena, "DROP TABLE %s", quoted.p), &ignored);
+    }
+    arena_free(&arena);
+    return ok;
+}
+
 /* Waits until nobody is changing a table that the statement speaks of, and compiles it for what they are then. */
 static bool settle(sqm_statement_t *st, sqm_error_t *error) {
     sqm_connection_t *db = st->db;
@@ -790,10 +816,16 @@ static bool fits_transaction(sqm_statement_t *st, sqm_error_t *error) {
 }
 
 static bool run_ddl(sqm_statement_t *st, sqm_error_t *error) {
+    const Stmt *stmt = st->p->resolved->stmt;
     sqm_error_t ignored;
-    if (run_definition(st->db, st->p->resolved->stmt, st->p->sql, error)) return true;
-    if (st->db->server) load_catalogue(st->db, &ignored);
-    return false;
+    bool changed;
+    if (stmt->tag == STMT_CREATE_TABLE && stmt->select && st->p->resolved->n_parameters)
+        return error_set(error, SQM_ERROR_NOT_SUPPORTED, "a parameter in CREATE TABLE ... AS is not supported");
+    if (!run_definition(st->db, stmt, st->p->sql, &changed, error)) {
+        if (st->db->server) load_catalogue(st->db, &ignored);
+        return false;
+    }
+    return !changed || stmt->tag != STMT_CREATE_TABLE || !stmt->select || !st->db->server || fill_table(st->db, stmt, error);
 }
 
 static void show_eval(Eval *ev, Exec *x) {

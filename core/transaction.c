@@ -93,7 +93,7 @@ void transaction_clear(Server *s) {
 
 static void note_written(Server *s, const bson_t *command) {
     const char *name = command_collection(command);
-    if (!name) return;
+    if (!name || strncmp(name, "__sqm_", 6) == 0) return;      /* no table of the user's */
     for (int i = 0; i < s->written_n; i++)
         if (strcmp(s->written[i], name) == 0) return;
     if (s->written_n == s->written_cap) {

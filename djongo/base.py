@@ -219,10 +219,31 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             if autocommit or self.features.supports_transactions:
                 self.connection.autocommit = autocommit
 
+    def _savepoint_allowed(self):
+        return super()._savepoint_allowed() and self.features.supports_transactions
+
     def _rollback(self):
         if not self.features.supports_transactions:
-            logger.warning("MongoDB on %s has no transactions (not a replica set): nothing was rolled back.", self.alias)
+            self._nothing_rolled_back()
         return super()._rollback()
+
+    # Without transactions the inner block of atomic() groups like the outer one: an error that is caught around it must not end the outer one.
+    def _savepoint(self, sid):
+        if self.features.supports_transactions:
+            super()._savepoint(sid)
+
+    def _savepoint_rollback(self, sid):
+        if self.features.supports_transactions:
+            super()._savepoint_rollback(sid)
+        else:
+            self._nothing_rolled_back()
+
+    def _savepoint_commit(self, sid):
+        if self.features.supports_transactions:
+            super()._savepoint_commit(sid)
+
+    def _nothing_rolled_back(self):
+        logger.warning("MongoDB on %s has no transactions (not a replica set): nothing was rolled back.", self.alias)
 
     def is_usable(self):
         try:

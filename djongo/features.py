@@ -84,6 +84,8 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_foreign_keys = True
     can_defer_constraint_checks = True
     can_release_savepoints = True
+    # Where there are transactions: DatabaseWrapper._savepoint_allowed() asks the server, which importing a module must not.
+    uses_savepoints = True
     test_now_utc_template = "STATEMENT_TIMESTAMP()"
     prohibits_null_characters_in_text_exception = DataError, "parameter 1: text cannot contain a NUL"
 
@@ -92,10 +94,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         """A replica set or a sharded cluster has them, a standalone server hasn't."""
         self.connection.ensure_connection()
         return bool(self.connection.connection.has_transactions)
-
-    @property
-    def uses_savepoints(self):
-        return self.supports_transactions
 
     @cached_property
     def introspected_field_types(self):
@@ -113,6 +111,12 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # Tests that Django skips here by a flag above and runs on SQLite: the limit of MongoDB that the flag stands for.
     django_test_feature_skips = {
         "can_rollback_ddl": "MongoDB has no DDL in transactions.",
+        "supports_functions_in_partial_indexes": "a partialFilterExpression of MongoDB compares fields with constants.",
+        "supports_non_deterministic_collations": "text compares by code point.",
+    }
+    # The same, of tests that look for themselves: by the text they give.
+    django_test_own_skips = {
+        "This backend does not support case-insensitive collations.": "text compares by code point.",
     }
 
     # The same, where SQLite is the odd one: PostgreSQL has the flag as it is here.
@@ -122,7 +126,10 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     }
 
     # What else a test may say that Django skips here for what the database is, by its text.
-    django_test_not_here = {}
+    django_test_not_here = {
+        "This test is only supported on the built-in database backends.": "it asks by vendor; index names have no prefix here",
+        "This defensive test only works on databases that don't validate parameter types": "parameters have types here, as in PostgreSQL",
+    }
 
     django_test_skips = {
         "MongoDB stores milliseconds, these tests compare microseconds.": {

@@ -31,11 +31,6 @@ TEXT_FIELDS = frozenset(
     ["CharField", "FileField", "FilePathField", "GenericIPAddressField", "IPAddressField", "SlugField", "TextField"]
 )
 TRUNC_UNITS = frozenset(["year", "quarter", "month", "week", "day", "hour", "minute", "second"])
-# Columns of the types of one set compare with each other.
-COMPARABLE_TYPES = (
-    frozenset(["smallint", "integer", "bigint", "numeric", "real", "double precision"]),
-    frozenset(["char", "varchar", "text"]),
-)
 
 
 class DatabaseOperations(BaseDatabaseOperations):
@@ -129,15 +124,6 @@ class DatabaseOperations(BaseDatabaseOperations):
         return super().subtract_temporals(internal_type, lhs, rhs)
 
     # --- expressions and lookups ------------------------------------------------------------------
-
-    def prepare_join_on_clause(self, local_table, local_field, remote_table, remote_field):
-        # A generic relation's object_id may be of another type than the key that it stands for. Where they compare as they are, a cast
-        # would only keep the index away.
-        local, remote = super().prepare_join_on_clause(local_table, local_field, remote_table, remote_field)
-        types = {field.db_type(self.connection).split("(")[0] for field in (local_field, remote_field)}
-        if len(types) > 1 and not any(map(types.issubset, COMPARABLE_TYPES)):
-            remote = Cast(remote, local_field)
-        return local, remote
 
     def combine_expression(self, connector, sub_expressions):
         if connector == "^":
@@ -336,11 +322,21 @@ class DatabaseOperations(BaseDatabaseOperations):
             return f"'{value}'::uuid"
         if isinstance(value, Database.Json):
             return self.literal(json.dumps(value.value)) + "::jsonb"
+        if isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list)))):
+            return self._document_literal(value)
         if isinstance(value, (list, tuple)):
             return "ARRAY[%s]" % ", ".join(map(self.literal, value))
         if type(value).__name__ == "ObjectId":
             return f"'{value}'::objectid"
         raise DataError(f"a value of type {type(value).__name__} can't be written as SQL text")
+
+    def _document_literal(self, value):
+        """A document or an array of such as JSON text, which can't say all that BSON can."""
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"a document can't be written as SQL text: {error}") from error
+        return self.literal(text) + ("::document" if isinstance(value, dict) else "::array")
 
     def compose_sql(self, sql, params):
         """The statement with its parameters as literals, and %% as %."""

@@ -238,6 +238,56 @@ static PyObject *module_connect(PyObject *module, PyObject *args, PyObject *kwar
     return connection_new(PyModule_GetState(module), args, kwargs);
 }
 
+/* One statement of offline_commands(): its commands as text, then its effect on the catalogue. */
+static PyObject *commands_of(PyObject *module, sqm_connection_t *db, PyObject *sql) {
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(sql, &length);
+    if (!text) return NULL;
+    sqm_statement_t *statement = NULL;
+    sqm_error_t error;
+    char *out = NULL;
+    PyObject *result = NULL;
+    if (sqm_prepare(db, text, (size_t)length, true, &statement, &error) && sqm_dump(statement, SQM_STAGE_MQL, &out, &error)) {
+        const char *kind = sqm_statement_kind(statement);
+        bool defines = strncmp(kind, "CREATE", 6) == 0 || strncmp(kind, "ALTER", 5) == 0 || strncmp(kind, "DROP", 4) == 0 || strncmp(kind, "RENAME", 6) == 0 ||
+                       strncmp(kind, "COMMENT", 7) == 0;
+        if (!defines || sqm_step(statement, &error) != SQM_STEP_ERROR) result = PyUnicode_FromString(out);
+    }
+    if (!result && !PyErr_Occurred()) {
+        raise_sqm_error(PyModule_GetState(module), &error, sql);
+        PyObject *type, *exception, *traceback;
+        PyErr_Fetch(&type, &exception, &traceback);
+        PyErr_NormalizeException(&type, &exception, &traceback);
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+        result = exception;
+    }
+    sqm_free(out);
+    sqm_finalize(statement);
+    return result;
+}
+
+static PyObject *offline_commands(PyObject *module, PyObject *statements) {
+    PyObject *all = PySequence_Fast(statements, "offline_commands(): a sequence of statements is wanted");
+    if (!all) return NULL;
+    sqm_connection_t *db = NULL;
+    sqm_error_t error;
+    sqm_options_t options = {.offline = true};
+    if (!sqm_open("mongodb://localhost/", "offline", &options, &db, &error)) {
+        Py_DECREF(all);
+        return raise_sqm_error(PyModule_GetState(module), &error, NULL);
+    }
+    PyObject *list = PyList_New(0);
+    for (Py_ssize_t i = 0; list && i < PySequence_Fast_GET_SIZE(all); i++) {
+        PyObject *item = commands_of(module, db, PySequence_Fast_GET_ITEM(all, i));
+        if (!item || PyList_Append(list, item) < 0) Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    sqm_close(db);
+    Py_DECREF(all);
+    return list;
+}
+
 /* PEP 249's ...FromTicks. Naive date-times mean UTC here, so ticks are read as UTC and not in the machine's zone. */
 static PyObject *utc_from_ticks(PyObject *ticks) {
     PyObject *arguments = PyTuple_Pack(2, ticks, PyDateTime_TimeZone_UTC);
@@ -279,6 +329,10 @@ static PyMethodDef module_methods[] = {
      "connect(uri, database, *, json_text=False, autocommit=False, connect_timeout_ms=0, server_selection_timeout_ms=0,\n"
      "        app_name=None, work_mem=0, lock_timeout_ms=0) -> Connection\n\n"
      "Opens a database. With json_text, jsonb values are fetched as JSON text, otherwise as Python objects. 0 means the default."},
+    {"offline_commands", offline_commands, METH_O,
+     "offline_commands(statements) -> list\n\n"
+     "What MongoDB would be told, statement by statement, for an empty database and without a server: text with one command a line, or the\n"
+     "exception that the statement fails with. Statements that define tables take effect for the following ones."},
     {"DateFromTicks", date_from_ticks, METH_O, "DateFromTicks(ticks) -> datetime.date, in UTC"},
     {"TimeFromTicks", time_from_ticks, METH_O, "TimeFromTicks(ticks) -> datetime.time, in UTC"},
     {"TimestampFromTicks", timestamp_from_ticks, METH_O, "TimestampFromTicks(ticks) -> naive datetime.datetime, in UTC"},

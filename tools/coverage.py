@@ -55,13 +55,13 @@ def prepare(keep):
 
 def steps(uri):
     def pytest(name, minutes=10):
-        return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}"], {"DJONGO_TEST_URI": uri} if name in ("logic", "dbapi") else {}
+        return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}"], {"DJONGO_TEST_URI": uri} if name in ("logic", "dbapi", "shell", "models", "orm", "plans") else {}
 
     found = {
         "meson": ([BIN / "meson", "test", "-C", BUILD, "--no-rebuild", "--print-errorlogs"], {"DJONGO_TEST_URI": uri}),
         "fuzz-sql": ([sys.executable, "tests/logic/fuzz.py", "-n", "1500", "-s", "coverage", "--uri", uri], {}),
     }
-    for name in ("dbapi", "logic", "embedded", "backend", "orm", "models", "plans", "docs"):
+    for name in ("dbapi", "logic", "embedded", "backend", "orm", "shell", "models", "plans", "docs"):
         if (ROOT / "tests" / name).exists():
             found[name] = pytest(name)
     return found

@@ -121,6 +121,7 @@ def steps():
         pytest_step("embedded", "tests/embedded"),
         pytest_step("backend", "tests/backend", minutes=8),
         pytest_step("orm", "tests/orm", minutes=4),
+        pytest_step("shell", "tests/shell", minutes=2),
         pytest_step("plans", "tests/plans", minutes=3),
         pytest_step("models", "tests/models", minutes=5),
         pytest_step("legacy", "tests/legacy", minutes=5),

@@ -3,13 +3,15 @@
 from django.db.models import *  # noqa: F403
 from django.db.models import __all__ as _django_all
 
-from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField
+from .array import ArrayField, ArrayModelField, EmbeddedModelArrayField, PolymorphicEmbeddedModelArrayField
 from .base import EmbeddedModel, Model
 from .constraints import CollectionConstraint
-from .embedded import EmbeddedField, EmbeddedModelField
-from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
-from .json import DictField, JSONField, ListField
+from .embedded import EmbeddedField, EmbeddedModelField, PolymorphicEmbeddedModelField
 from .expressions import AddToSet, ElemMatch, Increment, Pull, Push, PushFront, Set
+from .indexes import CompoundIndex, HashedIndex, TextIndex, TTLIndex, TwoDSphereIndex, WildcardIndex
+from .inner_indexes import Index, UniqueConstraint
+from .json import DictField, JSONField, ListField
+from .lookups import Near
 from .manager import DjongoManager, DjongoQuerySet
 from .objectid import GenericObjectIdField, ObjectIdAutoField, ObjectIdField
 from .reference import ArrayReferenceField
@@ -17,11 +19,6 @@ from .reference import ArrayReferenceField
 __all__ = [
     *_django_all,
     "AddToSet",
-    "Increment",
-    "Pull",
-    "Push",
-    "PushFront",
-    "Set",
     "ArrayField",
     "ArrayModelField",
     "ArrayReferenceField",
@@ -37,13 +34,21 @@ __all__ = [
     "EmbeddedModelField",
     "GenericObjectIdField",
     "HashedIndex",
+    "Increment",
     "JSONField",
     "ListField",
     "Model",
+    "Near",
     "ObjectIdAutoField",
     "ObjectIdField",
-    "TTLIndex",
+    "PolymorphicEmbeddedModelArrayField",
+    "PolymorphicEmbeddedModelField",
+    "Pull",
+    "Push",
+    "PushFront",
+    "Set",
     "TextIndex",
+    "TTLIndex",
     "TwoDSphereIndex",
     "WildcardIndex",
 ]

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from . import lookups
+from . import paths
 from .document import StoredArray, check_depth, path_error, plain, reader, run_pre_save, to_plain_stored, to_stored
 from .embedded import ContainerField, EmbeddedField
 
@@ -170,10 +170,10 @@ class ArrayField(ContainerField):
     # -- queries
 
     def get_lookup(self, name):
-        return lookups.array_lookup(self, name)
+        return paths.array_lookup(self, name)
 
     def get_transform(self, name):
-        return lookups.array_transform(self, name)
+        return paths.array_transform(self, name)
 
     # -- values
 
@@ -314,3 +314,8 @@ class ArrayModelField(ArrayField):
 # The official backend's names.
 class EmbeddedModelArrayField(ArrayField):
     pass
+
+
+class PolymorphicEmbeddedModelArrayField(ArrayField):
+    def __init__(self, embedded_models=None, *args, **kwargs):
+        super().__init__(kwargs.pop("model_container", embedded_models), *args, **kwargs)

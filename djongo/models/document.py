@@ -183,6 +183,15 @@ def plain(value):
     return value
 
 
+def to_plain(value):
+    """Values of containers as dicts and lists."""
+    if isinstance(value, ContainerValue):
+        return value.to_dict()
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return plain(value)
+
+
 def _items(mapping):
     return ((key, mapping[key]) for key in mapping)
 
@@ -319,6 +328,10 @@ class ContainerValue(models.Model):
     def prepare_database_save(self):
         # Has every model, for foreign keys; by it UPDATE would take the value for a reference.
         raise AttributeError("prepare_database_save")
+
+    def to_dict(self):
+        """A plain dict, with plain dicts and lists in it; the values as they are (dates, ObjectIds)."""
+        return {key: to_plain(self[key]) for key in self}
 
     def is_untouched(self):
         """Was no field looked at since the document was read?"""

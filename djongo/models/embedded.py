@@ -18,7 +18,7 @@ from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from . import lookups
+from . import paths
 from .base import DjongoField
 from .document import (
     ContainerValue,
@@ -215,10 +215,10 @@ class EmbeddedField(ContainerField):
     # -- queries
 
     def get_lookup(self, name):
-        return lookups.embedded_lookup(self, name)
+        return paths.embedded_lookup(self, name)
 
     def get_transform(self, name):
-        return lookups.document_transform(self, name)
+        return paths.document_transform(self, name)
 
     # -- values
 
@@ -326,3 +326,8 @@ def check_container(model):
 # djongo before 1.3, and the official backend.
 class EmbeddedModelField(EmbeddedField):
     pass
+
+
+class PolymorphicEmbeddedModelField(EmbeddedField):
+    def __init__(self, embedded_models=None, *args, **kwargs):
+        super().__init__(kwargs.pop("model_container", embedded_models), *args, **kwargs)

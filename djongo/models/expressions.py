@@ -58,7 +58,7 @@ class ArrayChange(Change):
     @property
     def array(self):
         from .array import ArrayField
-        from .lookups import field_of
+        from .paths import field_of
 
         field = field_of(self.target)
         if not isinstance(field, ArrayField):
@@ -113,7 +113,7 @@ class Pull(ArrayChange):
     """All elements equal to one of the values; of documents, all that match a dict or a Q."""
 
     def sql(self, compiler, connection):
-        from .lookups import Element, build, compile_condition, level_of, of_q
+        from .paths import Element, build, compile_condition, level_of, of_q
 
         array, params = compiler.compile(self.target)
         field = self.array
@@ -160,7 +160,7 @@ class Set(Change):
     def sql(self, compiler, connection):
         """Assignments to parts of the column, marked for the compiler, which has written `column =` before."""
         from .document import to_stored
-        from .lookups import Path, walk
+        from .paths import Path, walk
 
         texts, params = [], []
         quote = compiler.quote_name_unless_alias

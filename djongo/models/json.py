@@ -45,16 +45,6 @@ class JSONField(DjongoField, models.JSONField):
         if value is not None and not isinstance(value, self.kinds):
             raise ValidationError(self.error_messages["kind"], code="kind", params={"kind": self.kind_name, "type": type(value).__name__})
 
-    def to_python(self, value):
-        if isinstance(value, str) and self.kinds != (object,):
-            import json
-
-            try:
-                value = json.loads(value)
-            except ValueError:
-                pass
-        return super().to_python(value)
-
     def validate(self, value, model_instance):
         models.Field.validate(self, value, model_instance)
         self.check_kind(value)

@@ -8,11 +8,63 @@ model: documents with an `_id` at least; what a document lacks is deferred or, o
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.constants import LOOKUP_SEP
+from django.db.models.query import ModelIterable
+from django.db.utils import NotSupportedError
 
 from .expressions import ElemMatch, Set
 
 
+class ConfiguredIterable(ModelIterable):
+    """The rows of a query that is one find or aggregate, by PyMongo with options that SQL has no words for."""
+
+    def __iter__(self):
+        from .document import reader
+
+        queryset = self.queryset
+        fields, found = run_configured(queryset)
+        readers = [reader(field) for field in fields]
+        names = [field.attname for field in fields]
+        for document in found:
+            values = [document.get(field.column if not field.primary_key or field.column in document else "_id") for field in fields]
+            values = [value if value is None or read is None else read(_native(value)) for value, read in zip(values, readers, strict=True)]
+            yield queryset.model.from_db(queryset.db, names, values)
+
+
+# configure()'s names for options that PyMongo's find() calls otherwise.
+FIND_OPTIONS = {"allowDiskUse": "allow_disk_use", "maxTimeMS": "max_time_ms", "batchSize": "batch_size", "returnKey": "return_key"}
+
+
+def run_configured(queryset):
+    from bson import json_util
+
+    compiler = queryset.query.get_compiler(queryset.db)
+    sql, params = compiler.as_sql()
+    with compiler.connection.cursor() as cursor:
+        # With literals: the plan then shows what is sent, down to the patterns made of LIKE.
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {compiler.connection.ops.compose_sql(sql, params)}")
+        plan = cursor.fetchone()[0]
+    plan = (json_util.loads(plan) if isinstance(plan, str) else json_util.loads(json_util.dumps(plan)))[0]["Plan"]
+    if plan.get("Plans") or "MongoDB Command" not in plan or compiler.klass_info is None or compiler.klass_info.get("related_klass_infos"):
+        raise NotSupportedError("configure() is for queries that MongoDB answers by one command, without joins or steps of djongo's own: see explain().")
+    command = plan["MongoDB Command"]
+    fields = [compiler.select[i][0].target for i in compiler.klass_info["select_fields"]]
+    collection = queryset._pymongo_collection()
+    options = dict(queryset._configured)
+    if isinstance(hint := options.get("hint"), (list, tuple)):
+        options["hint"] = [(name.removeprefix("-"), -1 if name.startswith("-") else 1) if isinstance(name, str) else name for name in hint]
+    if "aggregate" in command:
+        return fields, collection.aggregate(command["pipeline"], **options)
+    options = {FIND_OPTIONS.get(name, name): value for name, value in options.items()}
+    found = collection.find(
+        command.get("filter") or {}, sort=list(command["sort"].items()) if command.get("sort") else None,
+        skip=command.get("skip", 0), limit=command.get("limit", 0), **options,
+    )  # fmt: skip
+    return fields, found
+
+
 class DjongoQuerySet(models.QuerySet):
+    _configured = None
+
     def __getattr__(self, name):
         return _pymongo_attribute(self, name)
 
@@ -30,6 +82,22 @@ class DjongoQuerySet(models.QuerySet):
         return super().update(**_gather_paths(self.model, kwargs))
 
     update.alters_data = True
+
+    # -- options
+
+    def configure(self, **options):
+        """Options of PyMongo's find() or aggregate() for this query: hint, collation, allowDiskUse, cursor_type, comment ..."""
+        if not issubclass(self._iterable_class, ModelIterable):
+            raise TypeError("configure() is for queries of model instances.")
+        clone = self._chain()
+        clone._configured = {**(self._configured or {}), **options}
+        clone._iterable_class = ConfiguredIterable
+        return clone
+
+    def _clone(self):
+        clone = super()._clone()
+        clone._configured = self._configured
+        return clone
 
     # -- raw access
 
@@ -103,11 +171,12 @@ def models_from_documents(model, documents, using="default"):
     from .document import reader
 
     fields = model._meta.concrete_fields
-    names = [_stored_name(model, field, using) for field in fields]
     readers = [reader(field) for field in fields]
     for document in documents:
         values, present = [], []
-        for field, name, read in zip(fields, names, readers, strict=True):
+        for field, read in zip(fields, readers, strict=True):
+            # A table that djongo made has its key in _id, whatever the column is called.
+            name = "_id" if field.primary_key and field.column not in document else field.column
             if name in document:
                 value = document[name]
                 values.append(value if value is None or read is None else read(_native(value)))
@@ -126,11 +195,6 @@ def _native(value):
     if isinstance(value, list):
         return [_native(item) for item in value]
     return value
-
-
-def _stored_name(model, field, using):
-    """A table that djongo made has its key in _id, whatever the column is called."""
-    return field.column
 
 
 class DjongoManager(models.Manager.from_queryset(DjongoQuerySet)):

@@ -87,7 +87,7 @@ def test_a_standalone_server_only_groups(make_connection, caplog):
     wrapper = make_connection()
     wrapper.ensure_connection()
     wrapper.connection.has_transactions = False
-    assert wrapper.features.supports_transactions is False and wrapper.features.uses_savepoints is False
+    assert wrapper.features.supports_transactions is False and wrapper.features.uses_savepoints is True
     wrapper.set_autocommit(False)
     assert wrapper.connection.autocommit is True
     with caplog.at_level(logging.WARNING, "djongo"):

@@ -8,7 +8,7 @@ results stay in .cache/django-all-VERSION.json after every app; --resume takes f
 (the package djongo/ and its extension: --resume-anyway doesn't ask). --engine postgresql runs PostgreSQL as well and tells what passes there and not here.
 
 Every test that passes on SQLite has to pass here, or to fall into one of these groups, which djongo/features.py spells out:
-  ledger     a limit of MongoDB makes it impossible (django_test_skips, django_test_feature_skips). At most LEDGER_LIMIT tests.
+  ledger     a limit of MongoDB makes it impossible (django_test_skips, django_test_feature_skips, django_test_own_skips). At most LEDGER_LIMIT tests.
   sqlite     the test wants SQLite itself, a quirk of it (django_test_sqlite_quirks) or a database without a feature that is here: PostgreSQL skips it too.
 Anything else is an unexplained difference. Exit status 0: none of these, a ledger within its limit, and no run that broke down here and not on SQLite.
 """
@@ -105,6 +105,8 @@ def ledger_reason(detail):
     """The reason in djongo/features.py of a skip that counts, or None."""
     if detail in DatabaseFeatures.django_test_skips:
         return detail
+    if detail in DatabaseFeatures.django_test_own_skips:
+        return f"{detail} {DatabaseFeatures.django_test_own_skips[detail]}"
     return next((f"{flag}: {reason}" for flag, reason in DatabaseFeatures.django_test_feature_skips.items() if flag in flags(detail)), None)
 
 
@@ -154,14 +156,14 @@ class Differences:
         # What fails here and did not pass there: explained if it fails there too.
         for test, other in ours["others"].items():
             bad = other["outcome"] in ("failed", "error", "unexpected_success")
-            if bad and test not in theirs["passes"] and theirs["others"].get(test, {}).get("outcome") not in ("failed", "error"):
+            if bad and test not in theirs["passes"] and theirs["others"].get(test, {}).get("outcome") not in ("failed", "error", "unexpected_success"):
                 self.unexplained.append((test, other["outcome"], other["detail"]))
         if ours["status"] != "ok" and theirs["status"] == "ok":
             self.unexplained.append((name, ours["status"], "\n".join(ours.get("tail", ()))))
         self.more += sorted(passes - set(theirs["passes"]))
         counts["more than SQLite"] = len(passes - set(theirs["passes"]))
         counts["UNEXPLAINED"] = len(self.unexplained) - before
-        both_fail = [test for test, other in ours["others"].items() if other["outcome"] in ("failed", "error")]
+        both_fail = [test for test, other in ours["others"].items() if other["outcome"] in ("failed", "error", "unexpected_success")]
         counts["fail on both"] = len(both_fail) - sum(1 for row in self.unexplained[before:] if row[0] in both_fail)
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count > 0)
 

@@ -167,10 +167,11 @@ def in_ledger(other):
 
     if other["outcome"] != "skipped":
         return False
-    if other["detail"] in DatabaseFeatures.django_test_skips:
+    if other["detail"] in DatabaseFeatures.django_test_skips or other["detail"] in DatabaseFeatures.django_test_own_skips:
         return True
     flags = re.fullmatch(r"Database (?:doesn't support feature\(s\):|has feature\(s\)) (.+)", other["detail"])
-    return bool(flags) and all(flag in DatabaseFeatures.django_test_feature_skips for flag in flags[1].split(", "))
+    known = {**DatabaseFeatures.django_test_feature_skips, **DatabaseFeatures.django_test_sqlite_quirks}
+    return bool(flags) and all(flag in known for flag in flags[1].split(", "))
 
 
 def compare(results, baseline, pattern):

@@ -3,6 +3,8 @@
 write() touches at most one row per row of its FROM (which row an UPDATE .. FROM takes of several is anybody's choice). Constraints are violated now and then: then
 both databases raise an error of one class. wrong() spoils a query so that nobody can run it, or makes an expression raise where it is certainly computed.
 """
+import re
+
 from generate import TABLES, table_relation
 from generate_query import SORTABLE, Queries
 from shrink import mark, plain
@@ -141,7 +143,7 @@ class Writes(Queries):
 
     def spoil(self):
         """A query with a word left out, doubled or taken from elsewhere: most often nobody can read it."""
-        words = plain(self.query()[0]).split(" ")
+        words = re.findall(r"'(?:[^']|'')*'\S*|[^\s']+", plain(self.query()[0]))
         at = self.rng.randrange(len(words))
         kind = self.rng.random()
         if kind < 0.5:

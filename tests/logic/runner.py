@@ -19,7 +19,6 @@ Before a block, "skipif NAME" and "onlyif NAME" (djongo, postgres, sqlite) say w
 parameters, a Python tuple. Here every query is run once more with the optimiser off, and once with the constants that follow comparison operators
 bound as parameters; outside of transactions, since a second connection wouldn't see what isn't committed.
 """
-import ast
 import datetime
 import decimal
 import json
@@ -37,7 +36,7 @@ class Block:
         self.kind, self.words, self.expected, self.at, self.skip, self.only = kind, words, expected, at, skip, only
         self.parameters = None
         if lines and (found := re.fullmatch(r"with (\(.*\))", lines[-1])):
-            self.parameters = ast.literal_eval(found[1])
+            self.parameters = eval(found[1], {"datetime": datetime, "decimal": decimal, "uuid": uuid})
             lines = lines[:-1]
         self.lines, self.sql = lines, "\n".join(lines)
 

@@ -135,6 +135,16 @@ class Conditions:
         return self.rng.choice([" AND ", " OR "]).join(f"({'NOT ' if self.rng.random() < 0.2 else ''}{part})" for part in parts)
 
 
+    def assignment(self):
+        rng = self.rng
+        steps = rng.choice([".a", ".b", ".a.b", ".b.a", '."odd key"', ".a.b.c", '."0"'])
+        values = ["'x'", "5", "NULL", "DATE '2020-01-02'", f"JSON_VALUE(d, '{'$' + steps}' RETURNING integer) + 1", "JSON_VALUE(d, '$.b' RETURNING text)", "id",
+                  f"array_append(JSON_VALUE(d, '${steps}' RETURNING text[]), 'x')", f"array_prepend('x', JSON_VALUE(d, '$.b' RETURNING text[]))", "'{\"n\": 1}'::json"]
+        part = f"d{steps} = {rng.choice(values)}"
+        return rng.choice([part, part, part, part + ", d.new.x = 1", "tags = array_append(tags, 'x')", "tags = array_remove(tags, 'x')", "tags = array_replace(tags, 'x', 'z')",
+                           "tags = array_prepend('x', tags)", "tags[2] = 'x'", "d.l[1] = 5", "items[1] = 7, j.k = 8"])
+
+
 def ids(connection, sql):
     cursor = connection.cursor()
     cursor.execute(sql)
@@ -174,6 +184,42 @@ def problems_of(uri, database, seed, count):
     return found
 
 
+def update_problems_of(uri, database, seed, count):
+    """One row after the other is changed by the server and here: the documents, or the errors, are the same."""
+    from djongo import _sqm
+
+    found = []
+    with pymongo.MongoClient(uri) as client:
+        collection, documents, rng = client[database].documents, Documents(seed), random.Random(seed)
+        asked, here = _sqm.connect(uri, database, autocommit=True), _sqm.connect(uri, database, autocommit=True, no_optimise=True)
+        asked.cursor().execute("CREATE TABLE documents (id integer PRIMARY KEY, d document, j jsonb, tags text[], items array)")
+        try:
+            rows = [documents.row(number) for number in range(DOCUMENTS)]
+            for number in range(count):
+                assignment, row = Conditions(seed * 1000 + number).assignment(), rng.choice(rows)
+                results = []
+                for connection in (asked, here):
+                    collection.replace_one({"_id": row["_id"]}, row, upsert=True)
+                    try:
+                        ids_changed = connection.cursor().execute(f"UPDATE documents SET {assignment} WHERE id = {row['_id']}").rowcount
+                        results.append((ids_changed, collection.find_one({"_id": row["_id"]})))
+                    except (_sqm.DataError, _sqm.ProgrammingError):
+                        results.append("refused")
+                if repr(results[0]) != repr(results[1]):
+                    found.append(f"{assignment}\n  {row}\n  server: {results[0]}\n  here:   {results[1]}")
+        finally:
+            asked.cursor().execute("DROP TABLE documents")
+            asked.close()
+            here.close()
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_assignments(uri, database, seed):
+    found = update_problems_of(uri, database, seed, CONDITIONS)
+    assert not found, "\n".join(found[:5])
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_conditions(uri, database, seed):
     found = problems_of(uri, database, seed, CONDITIONS)
@@ -182,4 +228,5 @@ def test_conditions(uri, database, seed):
 
 if __name__ == "__main__":
     problems = problems_of(sys.argv[1], "docsql_fuzz", int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else CONDITIONS)
+    problems += update_problems_of(sys.argv[1], "docsql_fuzz", int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else CONDITIONS)
     print("\n".join(problems[:10]), f"\n{len(problems)} problems")

@@ -10,14 +10,15 @@ import pytest
 
 HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
-
 directory = None
 if "DJONGO_TEST_URI" not in os.environ:
     from djongo import embedded
 
     directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-models-"))) / "server"
     os.environ["DJONGO_TEST_URI"] = embedded.ensure_running(directory=directory, durable=False)
+
+# Not before: starting a server looks at the settings, and these name the server.
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 
 import django  # noqa: E402
 

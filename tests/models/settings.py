@@ -4,7 +4,8 @@ import os
 
 SECRET_KEY = "tests"
 USE_TZ = True
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions", "shop"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions", "shop", "guide"]
+AUTH_USER_MODEL = "shop.Person"
 DEFAULT_AUTO_FIELD = "djongo.models.ObjectIdAutoField"
 DATABASES = {
     "default": {

@@ -11,7 +11,7 @@ from bson import ObjectId
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.test import TestCase, TransactionTestCase
-from shop.models import Blog, Cat, Dog, Entry, Every, Holder, Node, Owner, Plain, PlainHolder, Tour
+from shop.models import Blog, Cat, Dog, Entry, Every, Holder, Node, Owner, Person, Plain, PlainHolder, Tour
 
 UTC = datetime.timezone.utc
 
@@ -131,9 +131,7 @@ class EmbeddedValues(TransactionTestCase):
             Owner(name="o", pet={"name": "?"}).full_clean()
 
     def test_relations_inside(self):
-        from django.contrib.auth.models import User
-
-        user = User.objects.create_user("ann")
+        user = Person.objects.create_user("ann")
         tour = saved(Tour(name="t", visits=[{"place": {"country": "de"}, "by": user}, {"place": {"country": "fr"}, "by_id": str(user.pk)}]))
         self.assertEqual([visit.by for visit in tour.visits], [user, user])
         self.assertEqual(Tour.objects.mongo_find_one()["visits"][0]["by_id"], user.pk)

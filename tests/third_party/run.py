@@ -31,10 +31,16 @@ PACKAGES = CACHE / "packages"
 # package -> (directory: of the sdist, or None for our own; arguments of pytest; environment)
 SUITES = {
     "djangorestframework": (True, ["tests"], {}),
-    "django-filter": (True, ["tests", "--ds=tests.settings"], {}),
+    "django-filter": (True, ["tests", "--ds=tests.settings"], {"SUITE_RESET": "1"}),
     "django-guardian": (True, ["guardian/testapp/tests"], {}),
-    "django-taggit": (False, ["taggit_features", "--ds=taggit_features.settings"], {}),
-    "django-mptt": (False, ["mptt_features", "--ds=mptt_features.settings"], {}),
+    "django-taggit": (False, ["taggit_features", "--ds=taggit_features.settings", "--no-migrations"], {}),
+    "django-mptt": (False, ["mptt_features", "--ds=mptt_features.settings", "--no-migrations"], {}),
+}
+
+# Tests that can't pass: the limit of MongoDB that makes it impossible.
+LEDGER = {
+    "djangorestframework: tests.test_authtoken.AuthTokenTests.test_token_proxy_delete_sends_signals_for_the_concrete_token":
+        "MongoDB stores milliseconds, this test compares microseconds.",
 }
 
 
@@ -141,6 +147,10 @@ def main():
     print(f"\npassed/failed/skipped\n{'package':32} {'djongo':>16} {'SQLite':>16} {'s':>7} {'s':>7}")
     for name, ours, theirs, seconds, their_seconds in table:
         print(f"{name:32} {ours:>16} {theirs:>16} {seconds:7.1f} {their_seconds:7.1f}")
+    explained = {name: LEDGER[name] for name in lost if name in LEDGER}
+    lost = {name: found for name, found in lost.items() if name not in explained}
+    for name, reason in explained.items():
+        print(f"  in the ledger: {name}\n      {reason}")
     for name, (outcome, detail) in lost.items():
         print(f"  {outcome}: {name}\n      {last_line(detail)}")
     print("".join(f"broke down: {line}\n" for line in broken) + f"{len(lost)} tests that pass on SQLite do not pass here")

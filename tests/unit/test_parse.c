@@ -393,7 +393,6 @@ TEST(bad_statements) {
     UNSUPPORTED("SELECT a FROM other.t", "schema \"other\": schemas are not supported", 14);
     UNSUPPORTED("MERGE INTO t USING u ON TRUE", "MERGE is not supported", 0);
     UNSUPPORTED("WITH x AS (DELETE FROM t) SELECT 1", "a data-modifying WITH query is not supported", 11);
-    UNSUPPORTED("CREATE TABLE t AS SELECT 1", "CREATE TABLE ... AS is not supported", 15);
     UNSUPPORTED("CREATE TABLE t (a int REFERENCES u ON UPDATE CASCADE)", "ON UPDATE CASCADE of a foreign key is not supported", 35);
     UNSUPPORTED("START TRANSACTION READ ONLY", "a read-only transaction is not supported", 23);
     UNSUPPORTED("SELECT (a).* FROM t", "taking all fields of a value (.*) is not supported", 7);

@@ -150,7 +150,7 @@ typedef enum sqm_undefined {
 typedef char *(*sqm_define_t)(void *context, sqm_undefined_t kind, const char *table, const char *column);
 SQM_EXPORT void sqm_set_define(sqm_connection_t *db, sqm_define_t define, void *context);
 
-/* The catalogue as JSON text: the names of all tables (a JSON array), or one table's description (shape: docs/architecture.md, "Catalogue").
+/* The catalogue as JSON text: all tables (an array of {"name", "type": "table" or "view", "comment"}), or one table's description (shape: docs/architecture.md, "Catalogue").
  * *out is malloc'ed; free it with sqm_free. */
 SQM_EXPORT bool sqm_tables(sqm_connection_t *db, char **out, sqm_error_t *error);
 SQM_EXPORT bool sqm_table(sqm_connection_t *db, const char *name, char **out, sqm_error_t *error);

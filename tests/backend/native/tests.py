@@ -73,6 +73,52 @@ class Server(TransactionTestCase):
         with self.assertRaises(IntegrityError):
             Article.objects.create(title="f", blog={"name": "x"}, views=11)
 
+    def test_text_search(self):
+        for title, body in (("war and peace", "a long book"), ("peace", "war"), ("nothing", "else")):
+            Article.objects.create(title=title, body=body)
+        found = Article.objects.filter(title__text_search="war")
+        self.assertEqual(set(found.values_list("title", flat=True)), {"war and peace", "peace"})
+        self.assertEqual(found.filter(body__contains="long").count(), 1)
+        self.assertEqual(Article.objects.filter(title__text_search='"war and"').get().title, "war and peace")
+        self.assertIn("$text", found.explain())
+        for wrong in (
+            Article.objects.exclude(title__text_search="war"),
+            Article.objects.filter(Q(title__text_search="war") | Q(views=7)),
+            Page.objects.filter(number__text_search="x"),
+        ):
+            Page.objects.get_or_create(number=1)
+            with self.assertRaisesMessage(NotSupportedError, "joined with AND"):
+                list(wrong)
+        self.assertEqual(found.update(views=5), 2)
+        self.assertEqual(found.delete()[0], 2)
+        self.assertEqual(Article.objects.get().title, "nothing")
+
+    def test_places(self):
+        places = {"Berlin": [13.40, 52.52], "Potsdam": [13.06, 52.40], "Paris": [2.35, 48.86]}
+        for views, (title, coordinates) in enumerate(places.items()):
+            Article.objects.create(title=title, views=views, place={"type": "Point", "coordinates": coordinates})
+        Article.objects.create(title="nowhere")
+
+        def near(**distances):
+            return Article.objects.filter(place__near=models.Near(type="point", coordinates=[13.0, 52.4], **distances))
+
+        self.assertEqual([article.title for article in near()], ["Potsdam", "Berlin", "Paris"])
+        self.assertEqual([article.title for article in near(maxDistance=50_000)], ["Potsdam", "Berlin"])
+        self.assertEqual([article.title for article in near(minDistance=10_000, maxDistance=50_000)], ["Berlin"])
+        self.assertEqual(near(minDistance=10_000).count(), 2)
+        self.assertEqual(near(maxDistance=50_000).count(), 2)
+        self.assertEqual(near().count(), 3)
+        self.assertEqual(list(near(maxDistance=50_000).order_by("title").values_list("title", flat=True)), ["Berlin", "Potsdam"])
+        self.assertEqual(near(maxDistance=50_000).update(body="close"), 2)
+        box = {"type": "Polygon", "coordinates": [[[13.2, 52], [14, 52], [14, 53], [13.2, 53], [13.2, 52]]]}
+        self.assertEqual(Article.objects.get(place__geo_within=box).title, "Berlin")
+        line = {"type": "LineString", "coordinates": [[2.35, 48.86], [2.4, 48.9]]}
+        self.assertEqual(Article.objects.get(place__geo_intersects=line).title, "Paris")
+        with self.assertRaises(Exception):
+            list(Article.objects.filter(place__geo_within={"type": "Nonsense"}))
+        for mistake in (lambda: models.Near(coordinates=[1]), lambda: models.Near(type="line", coordinates=[1, 2])):
+            self.assertRaises(ValueError, mistake)
+
     def test_introspection(self):
         with connection.cursor() as cursor:
             found = connection.introspection.get_constraints(cursor, Article._meta.db_table)

@@ -1,3 +1,4 @@
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 
@@ -61,7 +62,7 @@ class Place(models.EmbeddedModel):
 class Visit(models.EmbeddedModel):
     place = models.EmbeddedField(Place)
     at = models.DateTimeField(auto_now=True)
-    by = models.ForeignKey("auth.User", models.CASCADE, null=True, blank=True, related_name="visits")
+    by = models.ForeignKey("shop.Person", models.CASCADE, null=True, blank=True, related_name="visits")
     nights = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
     kind = models.CharField(max_length=1, choices=[("h", "hotel"), ("c", "camping")], default="h")
 
@@ -166,3 +167,36 @@ class Article(models.Model):
 
     class Meta:
         ordering = ["title"]
+
+
+class People(BaseUserManager):
+    def create_user(self, username, password=None):
+        person = self.model(username=username)
+        person.set_password(password)
+        person.save()
+        return person
+
+
+class Person(AbstractBaseUser):
+    """Users with ObjectIds as keys."""
+
+    username = models.CharField(max_length=20, unique=True)
+    USERNAME_FIELD = "username"
+    objects = People()
+
+
+class Indexed(models.Model):
+    word = models.CharField(max_length=10)
+    blog = models.EmbeddedField(Blog, null=True, blank=True)
+    authors = models.ArrayField(Author, default=list, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["blog.name"], name="indexed_name"),
+            models.Index(fields=["-authors.email", "word"], name="indexed_authors"),
+            models.Index(fields=["blog__tagline__title"]),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["blog.name", "word"], name="indexed_unique"),
+            models.UniqueConstraint(fields=["authors.email"], name="indexed_emails"),
+        ]

@@ -3,7 +3,7 @@ import uuid
 
 from django.db import models
 from taggit.managers import TaggableManager
-from taggit.models import CommonGenericTaggedItemBase, GenericUUIDTaggedItemBase, TagBase, TaggedItem, TaggedItemBase, ItemBase
+from taggit.models import CommonGenericTaggedItemBase, GenericUUIDTaggedItemBase, ItemBase, TagBase, TaggedItemBase
 
 
 class Food(models.Model):
@@ -64,8 +64,3 @@ class CodeFood(models.Model):
     code = models.CharField(primary_key=True, max_length=50)
     tags = TaggableManager(through=TextItem)
 
-
-class OrderedItem(TaggedItem):
-    class Meta:
-        proxy = True
-        ordering = ["-id"]
