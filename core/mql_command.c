@@ -581,7 +581,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     em->rel = scan->rel;
     *never = scan->never;
     em->nearest = !scan->grouped && !scan->sort.n && !request->n_keys;
-    bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
+    bool ok = mql_match_narrowed(em, &scan->match, &scan->narrow, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
     if (ok) add_keys(em, scan, request->keys, request->n_keys, &filter, never);

@@ -844,7 +844,9 @@ void mql_merge(const bson_t *list, bson_t *out, bool *never) {
     bson_destroy(&all);
 }
 
-bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
+bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) { return mql_match_narrowed(em, conjuncts, &(Exprs){0}, filter, never); }
+
+bool mql_match_narrowed(Emit *em, const Exprs *conjuncts, const Exprs *narrow, bson_t *filter, bool *never) {
     bson_t list = BSON_INITIALIZER, merged = BSON_INITIALIZER;
     Filter f = {&list, 0};
     *never = false;
@@ -861,6 +863,7 @@ bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
         ok = mql_native(em, e, &item);
         bson_append_document_end(f.out, &item);
     }
+    for (int i = 0; i < narrow->n && ok; i++) ok = mql_add_narrow(em, narrow->at[i], &list, &f.n);
     if (ok) {
         mql_merge(&list, &merged, never);
         bson_concat(filter, &merged);

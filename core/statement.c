@@ -284,17 +284,16 @@ static void begin_with(sqm_connection_t *db) {
     db->in_transaction = now;
 }
 
-/* *made: there was something to do (CREATE TABLE IF NOT EXISTS may find its table). */
-static bool run_definition(sqm_connection_t *db, const Stmt *stmt, Str sql, bool *made, sqm_error_t *error) {
+static bool run_definition(sqm_connection_t *db, const Stmt *stmt, Str sql, bool *changed, sqm_error_t *error) {
     Catalog *next = NULL;
     if (!ddl_run(db->server, db->lease, db->catalog, stmt, sql, &next, error)) return false;
+    *changed = next != NULL;
     if (next && next != db->catalog) {
         catalog_release(db->catalog);
         db->catalog = next;
         if (db->server) lease_expire(db->lease);        /* rows that this connection is still reading */
     }
     if (db->server && server_in_transaction(db->server)) begin_with(db);
-    *made = next != NULL;
     return true;
 }
 
@@ -307,8 +306,8 @@ static bool define_by(sqm_connection_t *db, const char *sql, sqm_error_t *error)
     }
     Parsed parsed = parse(&cc, true);
     bool ok = ddl_is_ddl(parsed.stmt->tag) || error_set(error, SQM_ERROR_INTERFACE, "a definition must be CREATE TABLE or CREATE INDEX");
-    bool made;
-    ok = ok && run_definition(db, parsed.stmt, cc.sql, &made, error);
+    bool changed;
+    ok = ok && run_definition(db, parsed.stmt, cc.sql, &changed, error);
     arena_free(&arena);
     return ok;
 }
@@ -817,16 +816,16 @@ static bool fits_transaction(sqm_statement_t *st, sqm_error_t *error) {
 }
 
 static bool run_ddl(sqm_statement_t *st, sqm_error_t *error) {
-    sqm_connection_t *db = st->db;
     const Stmt *stmt = st->p->resolved->stmt;
-    bool filled = stmt->tag == STMT_CREATE_TABLE && stmt->select, made = false;
-    if (filled && st->p->resolved->n_parameters) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "a parameter in CREATE TABLE ... AS is not supported");
-    if (!run_definition(db, stmt, st->p->sql, &made, error)) {
-        sqm_error_t ignored;
-        if (db->server) load_catalogue(db, &ignored);
+    sqm_error_t ignored;
+    bool changed;
+    if (stmt->tag == STMT_CREATE_TABLE && stmt->select && st->p->resolved->n_parameters)
+        return error_set(error, SQM_ERROR_NOT_SUPPORTED, "a parameter in CREATE TABLE ... AS is not supported");
+    if (!run_definition(st->db, stmt, st->p->sql, &changed, error)) {
+        if (st->db->server) load_catalogue(st->db, &ignored);
         return false;
     }
-    return !filled || !made || !db->server || fill_table(db, stmt, error);
+    return !changed || stmt->tag != STMT_CREATE_TABLE || !stmt->select || !st->db->server || fill_table(st->db, stmt, error);
 }
 
 static void show_eval(Eval *ev, Exec *x) {

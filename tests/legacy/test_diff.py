@@ -90,15 +90,21 @@ def test_write_models(blog):
         ]
     )  # fmt: skip
     out = blog.manage("djongo_diff", "--write-models")
-    assert "class ShopOrders(models.Model):\n    _id = models.ObjectIdField()\n    number = models.IntegerField()\n" in out
-    for line in (
+    assert "class ShopOrders(models.Model):\n    _id = models.ObjectIdField()\n" in out
+    for line in (  # in the order in which the sample shows them
+        "    number = models.IntegerField()\n",
         "    total = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)\n",
-        "    at = models.DateTimeField(null=True, blank=True)\n    day = models.DateField(null=True, blank=True)\n",
+        "    at = models.DateTimeField(null=True, blank=True)\n",
+        "    day = models.DateField(null=True, blank=True)\n",
+        "    paid = models.BooleanField(null=True, blank=True)\n",
         "    customer = models.JSONField(null=True, blank=True)\n",
         "    lines = models.ArrayField(model_container=ShopOrdersLines, null=True, blank=True)\n",
         "class ShopOrdersLines(models.EmbeddedModel):\n    sku = models.CharField(max_length=255)\n    n = models.BigIntegerField()\n",
         "    tags = models.ArrayField(base_field=models.CharField(max_length=255), null=True, blank=True)\n",
-        "    mixed = models.JSONField()\n    free = models.JSONField(null=True, blank=True)\n    weight = models.FloatField()\n    field_pk = models.IntegerField(db_column='pk', null=True, blank=True)\n",
+        "    mixed = models.JSONField()\n",
+        "    free = models.JSONField(null=True, blank=True)\n",
+        "    weight = models.FloatField()\n",
+        "    field_pk = models.IntegerField(db_column='pk', null=True, blank=True)\n",
     ):
         assert line in out, (line, out)
     blog.database["people"].insert_one({"_id": 3, "name": "Ann", "address": {"city": "Rome", "geo": {"lat": 1.5}}})
