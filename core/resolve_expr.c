@@ -369,12 +369,10 @@ static Scope *find_owner(Resolver *r, Scope *scope, Expr *agg) {
     if (nearest <= 0) return scope;
     if (found.correlated) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, agg->pos, "an aggregate over columns of an outer query alone is not supported with a correlated subquery in it");
     for (int i = 0; i < nearest; i++) scope = scope->outer;
-    int up = -nearest;
-    for (int i = 0; i < agg->args.n; i++) expr_walk(agg->args.at[i], raise_level, &up);
-    expr_walk(agg->filter, raise_level, &up);
-    /* WITHIN GROUP shares its expression with the first argument. */
-    for (int i = 0; agg->order && i < agg->order->n; i++)
-        if (i >= agg->args.n || agg->order->at[i].expr != agg->args.at[i]) expr_walk(agg->order->at[i].expr, raise_level, &up);
+    /* Copies: BETWEEN and the like hold one node twice. */
+    for (int i = 0; i < agg->args.n; i++) agg->args.at[i] = copy_at_level(r, agg->args.at[i], -nearest);
+    if (agg->filter) agg->filter = copy_at_level(r, agg->filter, -nearest);
+    for (int i = 0; agg->order && i < agg->order->n; i++) agg->order->at[i].expr = copy_at_level(r, agg->order->at[i].expr, -nearest);
     agg->level = nearest;
     return scope;
 }
