@@ -349,29 +349,31 @@ SortKey resolve_sort_key(Expr *e, const AstOrder *o) {
     return (SortKey){e, o->descending, nulls_first};
 }
 
-/* The nearest block whose columns are named; -1: none is. */
+/* The nearest block whose columns are named (-1: none is); what a correlated subquery names isn't looked at. */
+typedef struct Nearest { int level; bool correlated; } Nearest;
+
 static Walk find_nearest(Expr *e, void *context) {
-    int *nearest = context;
-    if (e->tag == EXPR_SUBLINK) *nearest = 0;      /* what it names isn't looked at */
-    if (e->tag == EXPR_VAR && (*nearest < 0 || e->level < *nearest)) *nearest = e->level;
+    Nearest *nearest = context;
+    if (e->tag == EXPR_SUBLINK) nearest->correlated |= e->subquery->correlated;
+    if (e->tag == EXPR_VAR && (nearest->level < 0 || e->level < nearest->level)) nearest->level = e->level;
     return WALK_ON;
 }
 
 /* An aggregate belongs to the nearest block whose columns its arguments name, be it an outer one: SELECT a.id FROM a GROUP BY a.id HAVING EXISTS (SELECT .. WHERE
  * b.n = SUM(a.n)). Then its expressions are put as that block sees them, and `level` says how far out it is (resolve_group.c). */
-static Scope *find_owner(Scope *scope, Expr *agg) {
-    int nearest = -1;
-    for (int i = 0; i < agg->args.n; i++) expr_walk(agg->args.at[i], find_nearest, &nearest);
-    expr_walk(agg->filter, find_nearest, &nearest);
-    for (int i = 0; agg->order && i < agg->order->n; i++) expr_walk(agg->order->at[i].expr, find_nearest, &nearest);
+static Scope *find_owner(Resolver *r, Scope *scope, Expr *agg) {
+    Nearest found = {.level = -1};
+    for (int i = 0; i < agg->args.n; i++) expr_walk(agg->args.at[i], find_nearest, &found);
+    expr_walk(agg->filter, find_nearest, &found);
+    for (int i = 0; agg->order && i < agg->order->n; i++) expr_walk(agg->order->at[i].expr, find_nearest, &found);
+    int nearest = found.level;
     if (nearest <= 0) return scope;
+    if (found.correlated) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, agg->pos, "an aggregate over columns of an outer query alone is not supported with a correlated subquery in it");
     for (int i = 0; i < nearest; i++) scope = scope->outer;
-    int up = -nearest;
-    for (int i = 0; i < agg->args.n; i++) expr_walk(agg->args.at[i], raise_level, &up);
-    expr_walk(agg->filter, raise_level, &up);
-    /* WITHIN GROUP shares its expression with the first argument. */
-    for (int i = 0; agg->order && i < agg->order->n; i++)
-        if (i >= agg->args.n || agg->order->at[i].expr != agg->args.at[i]) expr_walk(agg->order->at[i].expr, raise_level, &up);
+    /* Copies: BETWEEN and the like hold one node twice. */
+    for (int i = 0; i < agg->args.n; i++) agg->args.at[i] = copy_at_level(r, agg->args.at[i], -nearest);
+    if (agg->filter) agg->filter = copy_at_level(r, agg->filter, -nearest);
+    for (int i = 0; agg->order && i < agg->order->n; i++) agg->order->at[i].expr = copy_at_level(r, agg->order->at[i].expr, -nearest);
     agg->level = nearest;
     return scope;
 }
@@ -414,7 +416,7 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
                   "function %s(%s%s) does not exist", agg->name, one, n > 1 ? ", ..." : "");
     }
     if (strcmp(agg->name, "count") == 0) call_->nullable = false;
-    Scope *owner = find_owner(scope, call_);
+    Scope *owner = find_owner(r, scope, call_);
     if (!owner->aggregates) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate functions are not allowed in %s", owner->clause);
     if (owner->in_aggregate) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate function calls cannot be nested");
     if (owner != scope) owner->query->grouped = true;

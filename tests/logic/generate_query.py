@@ -287,7 +287,9 @@ class Queries(Expressions):
             aggregates.append(f"{rng.choice(['PERCENTILE_CONT', 'PERCENTILE_DISC'])}({rng.choice(['0.5', '0.25', '1', '0'])}) WITHIN GROUP (ORDER BY {self.column(scope, 'int')})")
         if rng.random() < 0.12:       # an aggregate of this block in a subquery
             alias = self.alias()
-            aggregates.append(mark("int", f"(SELECT {self.aggregate(scope, 'int')} FROM c {alias} WHERE {alias}.id = {rng.randint(1, 9)})"))
+            column = self.column(scope, "int")
+            own = rng.choice([f"MAX({column})", f"SUM({column})::integer", f"COUNT(DISTINCT {column})::integer", f"(COUNT({column}) FILTER (WHERE {self.column(scope, 'bool')}))::integer"])
+            aggregates.append(mark("int", f"(SELECT {own} FROM c {alias} WHERE {alias}.id = {rng.randint(1, 9)})"))
         if rng.random() < 0.2:
             aggregates.append("COUNT(*)")
         if rng.random() < 0.2:
