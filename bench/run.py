@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Benchmarks: djongo beside django-mongodb-backend and beside a bare libmongoc, on one server, in one run (method: bench/README.md).
+"""Benchmarks: djongo beside django-mongodb-backend, Django on PostgreSQL and a bare libmongoc, in one run (method: bench/README.md).
 
     run.py [--uri URI] [--rounds N] [--keep] [WORD ...]      only the measurements whose name contains a WORD
 
-The two backends are two databases of one Django process on one MongoDB server, loaded with the same rows. In each round every measurement is made once for every
+The backends are databases of one Django process, the first two on one MongoDB server, loaded with the same rows; PostgreSQL takes part where it is installed. In each round every measurement is made once for every
 contender, in alternating order; what is printed is the median of the rounds. Every answer is compared between the contenders first.
 """
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -39,15 +40,18 @@ def build(name, *flags):
     return BUILD / name
 
 
-def configure(uri):
+def configure(uri, postgres):
     import django
     from django.conf import settings
 
+    databases = {
+        "default": {"ENGINE": "djongo", "NAME": "djongo_bench", "HOST": uri, "CONN_MAX_AGE": None},
+        "official": {"ENGINE": "django_mongodb_backend", "NAME": "djongo_bench_official", "HOST": uri},
+    }
+    if postgres:
+        databases["postgres"] = {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "test", "HOST": postgres, "CONN_MAX_AGE": None}
     settings.configure(
-        DATABASES={
-            "default": {"ENGINE": "djongo", "NAME": "djongo_bench", "HOST": uri, "CONN_MAX_AGE": None},
-            "official": {"ENGINE": "django_mongodb_backend", "NAME": "djongo_bench_official", "HOST": uri},
-        },
+        DATABASES=databases,
         INSTALLED_APPS=[],
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         USE_TZ=True,
@@ -72,7 +76,7 @@ def load():
         ]),
         (models.BookTag, [models.BookTag(id=i, book_id=rng.randint(1, BOOKS), tag_id=rng.randint(1, TAGS)) for i in range(1, BOOK_TAGS + 1)]),
     ]
-    for alias in ("default", "official"):
+    for alias in connections.settings:
         connection = connections[alias]
         existing = set(connection.introspection.table_names())
         if all(model._meta.db_table in existing and model.objects.using(alias).count() == len(rows) for model, rows in tables):
@@ -136,9 +140,11 @@ def measurements(uri):
     from djongo import _sqm
 
     Book, backends = models.Book, {"djongo": "default", "official": "official"}
+    if "postgres" in connections.settings:
+        backends["PostgreSQL"] = "postgres"
 
     def both(function):
-        """function(alias, rng) for either backend"""
+        """function(alias, rng) for each backend"""
         return {name: (lambda rng, alias=alias: function(alias, rng)) for name, alias in backends.items()}
 
     gets = 300
@@ -221,6 +227,22 @@ def server(given):
     return embedded.ensure_running(directory=directory), lambda: embedded.stop(directory=directory)
 
 
+@contextlib.contextmanager
+def postgres():
+    """The directory of a PostgreSQL server's socket, or None where it isn't installed: the one that the logic tests start, private and without fsync."""
+    sys.path.append(str(ROOT / "tests" / "logic"))
+    import databases
+
+    with databases.postgres() as connect:
+        if not connect:
+            print("PostgreSQL or psycopg is not installed: left out", flush=True)
+            yield None
+            return
+        with connect() as connection:
+            host = connection.info.host
+        yield host
+
+
 def compile_times():
     """{name: seconds} for compiling a statement, without a server."""
     program = build("compile", f"-I{ROOT}/core/include", str(ROOT / "build" / "core" / "libsqm.a"), *subprocess.run(
@@ -240,13 +262,17 @@ def main():
     install()
     uri, stop = server(options.uri)
     try:
-        configure(uri)
-        load()
-        chosen = [m for m in measurements(uri) if not options.words or any(word in m.name for word in options.words)]
-        for measurement in chosen:
-            measurement.check()
-        for number, measurement in itertools.product(range(options.rounds), chosen):
-            measurement.round(number)
+        with postgres() as host:
+            configure(uri, host)
+            load()
+            chosen = [m for m in measurements(uri) if not options.words or any(word in m.name for word in options.words)]
+            for measurement in chosen:
+                measurement.check()
+            for number, measurement in itertools.product(range(options.rounds), chosen):
+                measurement.round(number)
+            from django.db import connections
+
+            connections.close_all()
         report(chosen, options)
     finally:
         if not options.keep:

@@ -642,9 +642,11 @@ bool server_writing(const Server *s) { return s->writing; }
 
 bool server_still_valid(Server *s, sqm_error_t *error) {
     if (!s->renew || s->renewing || clock_ms() < *s->until) return true;
+    int64_t trips = s->round_trips;     /* a renewal is nobody's: it happens once in a while, whatever is asked */
     s->renewing = true;
     bool ok = s->renew(s->renew_context, error);
     s->renewing = false;
+    s->round_trips = trips;
     return ok;
 }
 int64_t server_round_trips(const Server *s) { return s->round_trips; }

@@ -95,11 +95,8 @@ SCALAR(sql_slice) {
     int count;
     int64_t from = 1, to;
     *out = sqm_null();
-    if (args[0].type == SQM_NULL || is_foreign(e, args, 0)) return true;
-    if (!read_array(ev, &args[0], &items, &count)) return false;
-    to = count;
-    if (args[1].type != SQM_NULL && !scalar_int(ev, &args[1], &from)) return false;
-    if (args[2].type != SQM_NULL && !scalar_int(ev, &args[2], &to)) return false;
+    if (args[0].type == SQM_NULL || args[1].type == SQM_NULL || args[2].type == SQM_NULL || is_foreign(e, args, 0)) return true;
+    if (!read_array(ev, &args[0], &items, &count) || !scalar_int(ev, &args[1], &from) || !scalar_int(ev, &args[2], &to)) return false;
     if (from < 1) from = 1;
     if (to > count) to = count;
     *out = from <= to ? array_new(items + from - 1, (int)(to - from + 1)) : array_new(items, 0);

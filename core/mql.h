@@ -22,6 +22,8 @@ bool mql_can_group(const Query *q, const Rel *rel);
 bool mql_can_distinct(const Query *q, const Rel *rel);
 /* An aggregate that the server answers by [sum, count]: aggregate_mean() makes the value of it. */
 bool mql_is_mean(const Expr *e);
+/* Can the server leave out rows for which `e` isn't true, though not all of them (mql_narrow.c)? The condition stays to be decided here. */
+bool mql_can_narrow(const Expr *e, const Rel *rel);
 /* JSON_VALUE of a type the server tells apart, of a column of rel, by names alone (mql_path.c). */
 bool mql_is_scalar_path(const Expr *e, const Rel *rel);
 /* The VAR under a JSON_VALUE or JSON_QUERY for which a projection of the path (as far as it goes by names) is as good as the document; else NULL. */
@@ -40,6 +42,8 @@ typedef struct Emit {
 
 /* Appends the filter for "all conjuncts are true" to `filter`. *never: no row can match (don't ask the server). */
 bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never);
+/* The same with conditions that only narrow beside it. */
+bool mql_match_narrowed(Emit *em, const Exprs *conjuncts, const Exprs *narrow, bson_t *filter, bool *never);
 /* A filter for CHECK validators: matches documents for which `e` isn't false. */
 bool mql_not_false(Emit *em, const Expr *e, bson_t *filter);
 /* Appends an aggregation expression that is true exactly when the condition e is TRUE. */

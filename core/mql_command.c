@@ -370,6 +370,10 @@ static void key_list(Emit *em, const KeyFilter *keys, bson_t *ops) {
 static void key_filter(Emit *em, const KeyFilter *keys, bson_t *out) {
     bson_t ops;
     Str field = rel_field(em->rel, keys->column);
+    if (keys->n == 1 && !keys->none && str_is(field, "_id") && (keys->values[0].type == SQM_INT || keys->values[0].type == SQM_TEXT)) {     /* the server's fast path */
+        mql_value(out, "_id", &keys->values[0]);
+        return;
+    }
     bson_append_document_begin(out, field.p, (int)field.n, &ops);
     if (keys->n == 1 && !keys->none && !(em->rel->table->legacy && keys->values[0].type == SQM_UUID)) mql_value(&ops, "$eq", &keys->values[0]);
     else key_list(em, keys, &ops);
@@ -577,7 +581,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
     em->rel = scan->rel;
     *never = scan->never;
     em->nearest = !scan->grouped && !scan->sort.n && !request->n_keys;
-    bool ok = mql_match(em, &scan->match, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
+    bool ok = mql_match_narrowed(em, &scan->match, &scan->narrow, &filter, never) && count_value(em, scan->limit, "LIMIT", &limit, &limit_parameter) &&
               count_value(em, scan->offset, "OFFSET", &offset, &offset_parameter);
     if (ok && limit == 0) *never = true;
     if (ok) add_keys(em, scan, request->keys, request->n_keys, &filter, never);

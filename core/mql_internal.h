@@ -7,6 +7,7 @@
 /* mql_array.c: conditions about the elements of an array. `list` is an array of ANDed filters being filled, *n its length. */
 bool mql_can_array(const Expr *e, const Rel *rel);
 bool mql_add_array(Emit *em, const Expr *e, bool want, bson_t *list, int *n);
+bool mql_add_narrow(Emit *em, const Expr *e, bson_t *list, int *n);
 /* mql_match.c: the filter of one condition under one polarity; a list of filters as one document; a constant that is compared with. */
 bool mql_add(Emit *em, bson_t *list, int *n, const Expr *e, bool want);
 void mql_merge(const bson_t *list, bson_t *out, bool *never);

@@ -117,9 +117,19 @@ static void end_list(Filter *f, bson_t *item, bson_t *list) {
 }
 
 /* {field: {op: value}} */
+/* {_id: 7} alone is what the server has a fast path for (IDHACK); it has none for {_id: {$eq: 7}}. Values that can't be taken for operators or patterns. */
+static bool by_key(const Place *at, const char *op) { return str_is(at->field, "_id") && strcmp(op, "$eq") == 0; }
+static bool is_plain_key(const Value *v) { return v->type == SQM_INT || v->type == SQM_TEXT || v->type == SQM_UUID || v->type == SQM_OBJECTID; }
+
 static void add_op(Filter *f, const Place *at, const char *op, const Value *v) {
     char key[16];
     bson_t item, ops;
+    if (by_key(at, op) && is_plain_key(v)) {
+        begin_item(f, &item, key);
+        mql_value(&item, "_id", v);
+        bson_append_document_end(f->out, &item);
+        return;
+    }
     begin_field(f, at, &item, &ops, key);
     mql_value(&ops, op, v);
     end_field(f, at, &item, &ops);
@@ -128,6 +138,12 @@ static void add_op(Filter *f, const Place *at, const char *op, const Value *v) {
 static void add_op_parameter(Filter *f, const Place *at, const char *op, int parameter) {
     char key[16];
     bson_t item, ops;
+    if (by_key(at, op)) {
+        begin_item(f, &item, key);
+        mql_parameter(&item, "_id", parameter);
+        bson_append_document_end(f->out, &item);
+        return;
+    }
     begin_field(f, at, &item, &ops, key);
     mql_parameter(&ops, op, parameter);
     end_field(f, at, &item, &ops);
@@ -828,7 +844,9 @@ void mql_merge(const bson_t *list, bson_t *out, bool *never) {
     bson_destroy(&all);
 }
 
-bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
+bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) { return mql_match_narrowed(em, conjuncts, &(Exprs){0}, filter, never); }
+
+bool mql_match_narrowed(Emit *em, const Exprs *conjuncts, const Exprs *narrow, bson_t *filter, bool *never) {
     bson_t list = BSON_INITIALIZER, merged = BSON_INITIALIZER;
     Filter f = {&list, 0};
     *never = false;
@@ -845,6 +863,7 @@ bool mql_match(Emit *em, const Exprs *conjuncts, bson_t *filter, bool *never) {
         ok = mql_native(em, e, &item);
         bson_append_document_end(f.out, &item);
     }
+    for (int i = 0; i < narrow->n && ok; i++) ok = mql_add_narrow(em, narrow->at[i], &list, &f.n);
     if (ok) {
         mql_merge(&list, &merged, never);
         bson_concat(filter, &merged);

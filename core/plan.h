@@ -47,6 +47,7 @@ typedef struct Plan {
     const Rel *rel;
     VEC(ScanColumn) columns;        /* SCAN: fields to fetch */
     Exprs match;                    /* SCAN: conjuncts done by the server (mql_can_match); constants in them are evaluated when the scan opens */
+    Exprs narrow;                   /* SCAN: conditions of the FILTER above by which the server may leave out rows (mql_can_narrow) */
     SortKeys sort;                  /* SCAN: done by the server; keys are VARs of this relation, or paths into them, with the server's NULL order */
     Expr *limit, *offset;           /* SCAN, SORT (top-n), LIMIT */
     bool with_ties;

@@ -123,6 +123,7 @@ static Plan *plan_rel(Planner *p, const Query *q, const Rel *rel, const Exprs *c
                 leaf->rows *= selectivity(e, rel, leaf->rows);
             } else {
                 vec_push(p->cc->arena, &rest, e);
+                if (!p->options->no_optimise && mql_can_narrow(e, rel)) vec_push(p->cc->arena, &leaf->narrow, e);
             }
         }
         leaf->index = match_index(leaf);

@@ -756,7 +756,7 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
     resolve_targets(r, &scope, q, s->targets.at, s->targets.n);
     scope.aggregates = scope.windows = false;
     resolve_group_by(r, &scope, q, &s->group_by);
-    q->grouped = s->group_by.n > 0;
+    q->grouped |= s->group_by.n > 0;       /* an aggregate of it may stand in a subquery already */
     if (s->having) {
         scope.clause = "HAVING";
         scope.aggregates = true;

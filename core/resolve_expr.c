@@ -349,18 +349,34 @@ SortKey resolve_sort_key(Expr *e, const AstOrder *o) {
     return (SortKey){e, o->descending, nulls_first};
 }
 
-static Walk find_level0(Expr *e, void *context) {
-    bool *outer = context;
-    if (e->tag == EXPR_VAR) {
-        if (e->level == 0) return WALK_STOP;
-        *outer = true;
-    }
+/* The nearest block whose columns are named; -1: none is. */
+static Walk find_nearest(Expr *e, void *context) {
+    int *nearest = context;
+    if (e->tag == EXPR_SUBLINK) *nearest = 0;      /* what it names isn't looked at */
+    if (e->tag == EXPR_VAR && (*nearest < 0 || e->level < *nearest)) *nearest = e->level;
     return WALK_ON;
 }
 
+/* An aggregate belongs to the nearest block whose columns its arguments name, be it an outer one: SELECT a.id FROM a GROUP BY a.id HAVING EXISTS (SELECT .. WHERE
+ * b.n = SUM(a.n)). Then its expressions are put as that block sees them, and `level` says how far out it is (resolve_group.c). */
+static Scope *find_owner(Scope *scope, Expr *agg) {
+    int nearest = -1;
+    for (int i = 0; i < agg->args.n; i++) expr_walk(agg->args.at[i], find_nearest, &nearest);
+    expr_walk(agg->filter, find_nearest, &nearest);
+    for (int i = 0; agg->order && i < agg->order->n; i++) expr_walk(agg->order->at[i].expr, find_nearest, &nearest);
+    if (nearest <= 0) return scope;
+    for (int i = 0; i < nearest; i++) scope = scope->outer;
+    int up = -nearest;
+    for (int i = 0; i < agg->args.n; i++) expr_walk(agg->args.at[i], raise_level, &up);
+    expr_walk(agg->filter, raise_level, &up);
+    /* WITHIN GROUP shares its expression with the first argument. */
+    for (int i = 0; agg->order && i < agg->order->n; i++)
+        if (i >= agg->args.n || agg->order->at[i].expr != agg->args.at[i]) expr_walk(agg->order->at[i].expr, raise_level, &up);
+    agg->level = nearest;
+    return scope;
+}
+
 static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, const Aggregate *agg) {
-    if (!scope->aggregates)
-        fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate functions are not allowed in %s", scope->clause);
     if (scope->in_aggregate) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate function calls cannot be nested");
     bool windows = scope->windows;
     scope->in_aggregate = true;
@@ -398,10 +414,10 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
                   "function %s(%s%s) does not exist", agg->name, one, n > 1 ? ", ..." : "");
     }
     if (strcmp(agg->name, "count") == 0) call_->nullable = false;
-    /* An aggregate over outer columns alone belongs to the outer query in SQL; that isn't built, and must not be taken for ours. */
-    bool outer = false, own = false;
-    for (int i = 0; i < call_->args.n; i++) own |= !expr_walk(call_->args.at[i], find_level0, &outer);
-    if (outer && !own) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "an aggregate over columns of an outer query alone is not supported");
+    Scope *owner = find_owner(scope, call_);
+    if (!owner->aggregates) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate functions are not allowed in %s", owner->clause);
+    if (owner->in_aggregate) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate function calls cannot be nested");
+    if (owner != scope) owner->query->grouped = true;
     return call_;
 }
 
@@ -897,9 +913,9 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
     }
     case AST_SUBSCRIPT: {
         Exprs args = {0};
-        if (e->args.n > 2) {        /* a[low:high]; an absent bound is NULL */
+        if (e->args.n > 2) {        /* a[low:high]; an absent bound is the array's own */
             for (int i = 0; i < 3; i++) {
-                Expr *arg = e->args.at[i] ? resolve_expr(r, scope, e->args.at[i]) : expr_const(r, sqm_null(), TYPE(INT4), e->pos);
+                Expr *arg = e->args.at[i] ? resolve_expr(r, scope, e->args.at[i]) : expr_const(r, sqm_int(i == 1 ? 1 : INT32_MAX), TYPE(INT4), e->pos);
                 if (i == 0) arg = expr_adapted(r, arg, TYPE(ARRAY));
                 if (i > 0 && arg->tag == EXPR_CONST) arg = expr_coerce(r, arg, TYPE(INT4));
                 vec_push(r->cc->arena, &args, arg);

@@ -109,19 +109,24 @@ static Expr *group_expr(Grouping *g, Expr *e, int depth) {
             }
         }
     if (depth == 0 && is_grouping(e)) return grouping_call(g, e);
-    if (e->tag == EXPR_AGG && depth == 0) {
+    if (e->tag == EXPR_AGG && e->level > depth) return e;      /* a block further out computes it */
+    if (e->tag == EXPR_AGG && e->level == depth) {
+        if (depth) {
+            e = arena_copy(g->r->cc->arena, e, sizeof *e);
+            e->level = 0;
+        }
         for (int i = 0; i < q->aggs.n; i++)
             if (expr_equal(e, q->aggs.at[i])) {
                 Expr *var = NEW(g->r->cc->arena, Expr);
                 *var = *e;
-                become_var(var, q->agg_slots.at[i], 0);
+                become_var(var, q->agg_slots.at[i], depth);
                 return var;
             }
         vec_push(g->r->cc->arena, &q->aggs, e);
         vec_push(g->r->cc->arena, &q->agg_slots, q->n_slots++);
         Expr *var = NEW(g->r->cc->arena, Expr);
         *var = *e;
-        become_var(var, q->agg_slots.at[q->aggs.n - 1], 0);
+        become_var(var, q->agg_slots.at[q->aggs.n - 1], depth);
         return var;
     }
     if (e->tag == EXPR_VAR && e->level == depth && e->rel >= 0) {
@@ -221,7 +226,7 @@ static Expr *window_expr(Grouping *g, Expr *e) {
 
 static Walk find_aggregate(Expr *e, void *context) {
     (void)context;
-    return e->tag == EXPR_AGG || is_grouping(e) ? WALK_STOP : WALK_ON;
+    return (e->tag == EXPR_AGG && e->level == 0) || is_grouping(e) ? WALK_STOP : WALK_ON;
 }
 
 static bool has_aggregate(Expr *e) { return !expr_walk(e, find_aggregate, NULL); }

@@ -42,6 +42,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_update_conflicts = True
     supports_update_conflicts_with_target = True
     supported_explain_formats = {"JSON", "TEXT"}
+    # create_test_procedure_*_sql stay None: MongoDB runs no stored procedures.
 
     # --- types
     has_json_operators = True
@@ -65,14 +66,21 @@ class DatabaseFeatures(BaseDatabaseFeatures):
 
     # --- schema
     can_rename_index = True
+    # In a transaction MongoDB creates collections and indexes at best, and drops or renames nothing.
     can_rollback_ddl = False
+    # Its views are computed when they are read; what $merge writes is a table.
+    can_introspect_materialized_views = False
     # A test database is dropped by a connection to another one, and cloned by the server.
     can_clone_databases = True
     schema_editor_uses_clientside_param_binding = True
+    # Each action is a step of its own that is resumed or undone alone.
     supports_combined_alters = False
+    # Unique indexes are checked at every write.
+    supports_deferrable_unique_constraints = False
+    # Where files lie is the server's configuration.
+    supports_tablespaces = False
     supports_comments = True
     supports_covering_indexes = True
-    supports_deferrable_unique_constraints = False
     supports_stored_generated_columns = True
     supports_virtual_generated_columns = True
     supports_nulls_distinct_unique_constraints = True
@@ -111,7 +119,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # Tests that Django skips here by a flag above and runs on SQLite: the limit of MongoDB that the flag stands for.
     django_test_feature_skips = {
         "can_rollback_ddl": "MongoDB has no DDL in transactions.",
-        "supports_functions_in_partial_indexes": "a partialFilterExpression of MongoDB compares fields with constants.",
         "supports_non_deterministic_collations": "text compares by code point.",
     }
     # The same, of tests that look for themselves: by the text they give.

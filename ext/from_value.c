@@ -314,7 +314,10 @@ static PyObject *read_code(Reader *r, bool has_scope) {
         take(r, 4);     /* the total, which the parts give again */
     }
     PyObject *text = read_string(r);
+    bool lazy = r->source->lazy;
+    r->source->lazy = false;    /* the class takes a dict */
     PyObject *scope = !text ? NULL : has_scope ? read_container(r, false) : Py_NewRef(Py_None);
+    r->source->lazy = lazy;
     PyObject *result = scope && module_load_bson(r->source->state) ? PyObject_CallFunctionObjArgs((PyObject *)r->source->state->Code, text, scope, NULL) : NULL;
     Py_XDECREF(text);
     Py_XDECREF(scope);

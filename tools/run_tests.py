@@ -123,7 +123,7 @@ def steps():
         pytest_step("orm", "tests/orm", minutes=4),
         pytest_step("shell", "tests/shell", minutes=2),
         pytest_step("plans", "tests/plans", minutes=3),
-        pytest_step("models", "tests/models", minutes=5),
+        pytest_step("models", "tests/models", minutes=10),
         pytest_step("legacy", "tests/legacy", minutes=5),
         djongo13_step(),
         pytest_step("browser", "tests/browser", minutes=6),

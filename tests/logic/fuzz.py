@@ -242,6 +242,9 @@ class Fuzz:
         run(self.djongo, "BEGIN")
         ours = run(self.djongo, sql)
         run(self.djongo, "ROLLBACK")
+        if spoiled and theirs.error is None and ours.message.startswith("syntax error"):     # SELECT x AND FROM t: any word is a label there
+            self.skipped["spoiled, and read by PostgreSQL alone"] += 1
+            return None
         if spoiled and {ours.error, theirs.error} <= {"ProgrammingError", "DataError"}:
             return None
         if ours.error != theirs.error and "NotSupportedError" not in (ours.error, theirs.error) and not any(text in theirs.message for text in NARROW):

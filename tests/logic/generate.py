@@ -218,7 +218,7 @@ class Expressions:
     def ints_forms(self, sub, predicate):
         rng = self.rng
         return [lambda: f"ARRAY[{sub('int')}, {sub('int')}]", lambda: f"({sub()} || {sub()})", lambda: f"ARRAY_APPEND({sub()}, {sub('int')})", lambda: f"ARRAY_REMOVE({sub()}, {rng.randint(1, 3)})",
-                lambda: f"ARRAY_CAT({sub()}, {sub()})"]
+                lambda: f"ARRAY_CAT({sub()}, {sub()})", lambda: f"({sub()})[{rng.choice(['', '0', '2', sub('int')])}:{rng.choice(['', '1', '2', '9'])}]"]
 
     # ---- conditions ----
 

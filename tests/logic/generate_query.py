@@ -285,6 +285,9 @@ class Queries(Expressions):
             aggregates.append(f"{rng.choice(['STDDEV', 'VAR_POP', 'VARIANCE', 'STDDEV_POP'])}({self.column(scope, 'int')})::float")
         if rng.random() < 0.15:
             aggregates.append(f"{rng.choice(['PERCENTILE_CONT', 'PERCENTILE_DISC'])}({rng.choice(['0.5', '0.25', '1', '0'])}) WITHIN GROUP (ORDER BY {self.column(scope, 'int')})")
+        if rng.random() < 0.12:       # an aggregate of this block in a subquery
+            alias = self.alias()
+            aggregates.append(mark("int", f"(SELECT {self.aggregate(scope, 'int')} FROM c {alias} WHERE {alias}.id = {rng.randint(1, 9)})"))
         if rng.random() < 0.2:
             aggregates.append("COUNT(*)")
         if rng.random() < 0.2:

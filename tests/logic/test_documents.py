@@ -126,8 +126,18 @@ class Conditions:
         array = rng.choice(["items", "items", "JSON_VALUE(d, '$.a' RETURNING array)", "JSON_VALUE(d, '$.b' RETURNING array)", "JSON_VALUE(j, '$.a.b' RETURNING array)"])
         return f"EXISTS (SELECT 1 FROM unnest({array}) AS e(doc) WHERE {self.about_element('e', 1)})"
 
+    def json(self):
+        rng = self.rng
+        path = "j" + "".join(rng.choice([" -> 'a'", " -> 'b'", " -> 'odd key'", " -> '0'"]) for _ in range(rng.randrange(3)))
+        value = rng.choice(["1", "2", '"x"', "true", "null", "2.5", "[]", "[1]", '["x", "y"]', '{"a": 1}', '{"b": "x"}', '{"a": {"b": [1]}}', "{}"])
+        text = f"({path} ->> '{rng.choice(['a', 'b', '0'])}')"
+        return rng.choice([f"{path} = '{value}'", f"{path} @> '{value}'", f"{path} IN ('{value}', '\"y\"')", f"{path} ? '{rng.choice(['a', 'x', '0'])}'",
+                           f"{text} = '{rng.choice(['x', '1', '2', '2.5', 'true', '{}', '[]', '5', ''])}'", f"{text} IN ('x', '3', '-0.0')", f"{text} LIKE 'x%'", f"{path} <> '{value}'"])
+
     def part(self):
         kind = self.rng.random()
+        if kind > 0.85:
+            return self.json()
         return self.simple(self.rng.choice(["d", "d", "j", "items"])) if kind < 0.4 else self.about_array() if kind < 0.7 else self.exists()
 
     def condition(self):

@@ -131,3 +131,11 @@ def test_a_left_join_that_where_makes_inner(library, explain):
     plan = explain(f"SELECT b.id FROM {books} b LEFT JOIN {authors} e ON e.id = b.editor_id WHERE e.name = %s", ["author 77"])
     assert plan.rows > 0
     assert_reads_only(plan, documents=plan.rows + 1, round_trips=2)
+
+
+def test_a_row_by_primary_key(library, explain):
+    """By the server's own fast path for _id, not by a plan."""
+    plan = explain(library.Book.objects.filter(pk=77))
+    assert_reads_only(plan, documents=1, round_trips=1)
+    assert plan.top["Plan"]["MongoDB Command"]["filter"] == {"_id": {"$parameter": 1}}
+    assert all(way == "IDHACK" or way.startswith("EXPRESS") for way in plan.access("library_book")), plan.show()
