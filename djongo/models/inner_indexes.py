@@ -53,6 +53,12 @@ class Index(models.Index):
         path, args, kwargs = super().deconstruct()
         return ("djongo.models.Index" if self.has_paths else "django.db.models.Index"), args, kwargs
 
+    def __eq__(self, other):
+        # Django's own of the same definition is the same index: migrations that say django.db.models.Index stay true.
+        return self.deconstruct() == other.deconstruct() if isinstance(other, models.Index) else NotImplemented
+
+    __hash__ = None
+
     def set_name_with_model(self, model):
         if not self.has_paths:
             return super().set_name_with_model(model)

@@ -5,7 +5,8 @@ import datetime
 import pymongo
 import pytest
 from bson import ObjectId
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, IntegrityError, connection, models
 from django.db.transaction import TransactionManagementError
 from django.test import TransactionTestCase
@@ -97,12 +98,13 @@ class Bulk(TransactionTestCase):
         assert not Entry.objects.exists()
 
     def test_relations(self):
+        kind = ContentType.objects.get_for_model(Entry)
         with BulkWrite():
-            user = User.objects.create_user("u", password="p")
+            permission = Permission.objects.create(name="p", codename="p", content_type=kind)
             group = Group.objects.create(name="g")
-            assert User.objects.count() == 1  # sends: now both have keys
-            user.groups.add(group)
-        assert list(user.groups.all()) == [group]
+            assert Group.objects.count() == 1  # sends: now both have keys
+            group.permissions.add(permission)
+        assert list(group.permissions.all()) == [permission]
 
 
 def test_names_of_djongo_13():
