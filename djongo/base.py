@@ -219,9 +219,6 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             if autocommit or self.features.supports_transactions:
                 self.connection.autocommit = autocommit
 
-    def _savepoint_allowed(self):
-        return super()._savepoint_allowed() and self.features.supports_transactions
-
     def _rollback(self):
         if not self.features.supports_transactions:
             self._nothing_rolled_back()

@@ -92,7 +92,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_foreign_keys = True
     can_defer_constraint_checks = True
     can_release_savepoints = True
-    # Where there are transactions: DatabaseWrapper._savepoint_allowed() asks the server, which importing a module must not.
+    # Without transactions a savepoint only groups, as atomic() does (DatabaseWrapper._savepoint_rollback): not asked of the server on import.
     uses_savepoints = True
     test_now_utc_template = "STATEMENT_TIMESTAMP()"
     prohibits_null_characters_in_text_exception = DataError, "parameter 1: text cannot contain a NUL"
