@@ -35,6 +35,12 @@ class DocumentAdminMixin:
     def get_fields(self, request, obj=None):
         return [self._column(name) or name for name in super().get_fields(request, obj)]
 
+    def get_fieldsets(self, request, obj=None):
+        def named(names):
+            return [named(name) if isinstance(name, (list, tuple)) else self._column(name) or name for name in names]
+
+        return [(title, {**options, "fields": named(options["fields"])}) for title, options in super().get_fieldsets(request, obj)]
+
     def _column(self, path):
         """A callable column for a path into a document; None for any other name."""
         if not isinstance(path, str) or hasattr(self, path):
@@ -71,6 +77,10 @@ class ModelAdmin(DocumentAdminMixin, admin.ModelAdmin):
 
     def get_list_display(self, request):
         return [self._column(item) or item for item in super().get_list_display(request)]
+
+    def get_list_display_links(self, request, list_display):
+        links = super().get_list_display_links(request, list_display)
+        return links if links is None else [self._column(item) or item for item in links]
 
     def get_list_filter(self, request):
         filters = []
