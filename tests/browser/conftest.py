@@ -190,6 +190,14 @@ class Browser:
         self.driver.set_window_size(1280, 1000)
 
 
+    def picture(self, name, css):
+        """One element of the page, as docs/images/ has it."""
+        self.driver.set_window_size(1000, 2600)
+        time.sleep(0.2)
+        self.one(css).screenshot(str(SHOTS / f"{name}.png"))
+        self.driver.set_window_size(1280, 1000)
+
+
 @pytest.fixture(scope="session")
 def driver():
     driver = chromium()

@@ -97,6 +97,7 @@ def test_edit_keeps_the_rest(browser):
     open_entry(browser, "Kept")
     browser.fill("blog-tagline", "Fab Four")
     browser.screenshot("entry-change")
+    browser.picture("admin-entry", "#entry_form fieldset.module")
     browser.submit()
     assert "was changed successfully" in browser.text()
     (after,) = stored(browser.site, "Kept")
