@@ -224,7 +224,7 @@ static bool same_columns(const Query *a, const Query *b) {
 static Table *broken_view(Ddl *d) {
     for (int i = 0; i < d->next->tables.n; i++) {
         Table *view = d->next->tables.at[i];
-        if (!view->view_text.n) continue;
+        if (!view->view_text.n || (d->stmt->tag == STMT_CREATE_VIEW && str_eq(view->name, d->stmt->name))) continue;      /* not the one that is replaced */
         const Query *now = view_query(d, d->next, view->view_text);
         /* Its columns are what it had when it was made; one that was broken before is nobody's fault now. */
         const Table *was = catalog_find_table(d->base, view->name);
