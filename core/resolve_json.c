@@ -199,7 +199,7 @@ static Expr *adapt_to(Resolver *r, Expr *e, const Expr *other) {
 
 /* A parameter beside a path of no type is compared as it is: text isn't read as what is stored. */
 static Expr *as_it_is(Resolver *r, Expr *e, const Expr *path) {
-    if (e->type.tag != TYPE_UNKNOWN || path->tag != EXPR_FUNC || path->type.tag != TYPE_UNKNOWN) return e;
+    if (e->type.tag != TYPE_UNKNOWN || path->tag != EXPR_FUNC || strcmp(path->function->name, "json_value") != 0 || path->type.tag != TYPE_UNKNOWN) return e;
     if (e->tag == EXPR_CONST) return expr_coerce(r, e, TYPE(TEXT));
     if (e->tag != EXPR_PARAM) return e;
     Expr *cast = expr_cast(r, e, TYPE(TEXT));

@@ -443,3 +443,11 @@ def test_errors_of_rows_surface(cursor, booze):
         cursor.execute(f"SELECT 1 / id FROM {booze} ORDER BY id").fetchall()
     assert caught.value.code == "division_by_zero"
     assert count(cursor, booze) == 6
+
+
+def test_arithmetic_of_parameters_alone(cursor):
+    """Parameters have no type of their own: what they become is known only when they are there, at any depth."""
+    cursor.execute("SELECT (%s * %s) + %s, ((%s * %s) %% %s) * %s", (2, 3, 4, 7, 3, 5, 2))
+    assert cursor.fetchone() == (10, 2)
+    cursor.execute("SELECT (%s * %s) + %s", (2.5, 2, 1))
+    assert cursor.fetchone() == (6.0,)
