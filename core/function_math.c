@@ -525,7 +525,7 @@ SCALAR(sql_random) {
 /* ---- choosing ---- */
 
 /* Untyped text among other types is read as theirs. */
-static bool extreme(Eval *ev, const Value *args, int n, int sign, Value *out) {
+static bool extreme(Eval *ev, const Expr *e, const Value *args, int n, int sign, Value *out) {
     const Value *typed = NULL;
     *out = sqm_null();
     for (int i = 0; i < n && !typed; i++)
@@ -541,10 +541,16 @@ static bool extreme(Eval *ev, const Value *args, int n, int sign, Value *out) {
         }
         *out = v;
     }
+    /* Parameters that turn out to be dates, among timestamps: one type in every row. */
+    bool moment = e->type.tag == TYPE_TIMESTAMP || e->type.tag == TYPE_TIMESTAMPTZ;
+    if (moment && out->type == SQM_DATE) {
+        Value date = *out;
+        return cast_value(ev, &date, e->type, out);
+    }
     return true;
 }
-SCALAR(sql_greatest) { return extreme(ev, args, n, 1, out); }
-SCALAR(sql_least) { return extreme(ev, args, n, -1, out); }
+SCALAR(sql_greatest) { return extreme(ev, e, args, n, 1, out); }
+SCALAR(sql_least) { return extreme(ev, e, args, n, -1, out); }
 
 SCALAR(sql_nullif) {
     Value equal, a = args[0], b = args[1];

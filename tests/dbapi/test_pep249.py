@@ -451,3 +451,12 @@ def test_arithmetic_of_parameters_alone(cursor):
     assert cursor.fetchone() == (10, 2)
     cursor.execute("SELECT (%s * %s) + %s", (2.5, 2, 1))
     assert cursor.fetchone() == (6.0,)
+
+
+def test_dates_among_timestamps(cursor):
+    """GREATEST of a timestamp and of parameters that turn out to be dates is a timestamp, whichever is the greatest."""
+    day = datetime.date(2020, 1, 1)
+    sql = "SELECT GREATEST(DATE_TRUNC('quarter', d), LEAST(%s, %s)) FROM (VALUES (DATE '2019-05-05'), (DATE '2024-10-10'), (NULL)) AS t(d)"
+    cursor.execute(sql, (day, day))
+    moments = [row[0].replace(tzinfo=None) for row in cursor.fetchall()]
+    assert moments == [datetime.datetime(2020, 1, 1), datetime.datetime(2024, 10, 1), datetime.datetime(2020, 1, 1)]
