@@ -52,3 +52,12 @@ __all__ = [
     "TwoDSphereIndex",
     "WildcardIndex",
 ]
+
+
+def __getattr__(name):
+    # `from djongo.models import forms`, as djongo before 1.3 had it; not on import, forms need models.
+    if name == "forms":
+        import djongo.forms
+
+        return djongo.forms
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -268,3 +268,17 @@ class OtherForms(TestCase):
         again = cls(post({f"every-{name}": value for name, value in values.items()}, {"every-file": ""}), instance=Holder(every=every))
         # A BinaryField shows its bytes otherwise than it reads them: Django's own, made editable here.
         self.assertEqual(again["every"].nested.changed_data, ["binary"])
+
+
+class OldNames(TestCase):
+    def test_dynamic_formsets(self):
+        """DJONGO-API 8.5 and 8.7: names of djongo before 1.3.7."""
+        from django.apps import AppConfig
+
+        from djongo.forms import ArrayFormSet, NestedFormSet
+        from djongo.models import forms as old_forms
+
+        self.assertIs(NestedFormSet, ArrayFormSet)
+        self.assertIs(old_forms.EmbeddedFormField, EmbeddedFormField)
+        config = AppConfig.create("djongo.dynamic_formsets.apps.DynamicFormsetsConfig")
+        self.assertEqual(config.name, "djongo.dynamic_formsets")
