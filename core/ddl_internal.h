@@ -1,4 +1,4 @@
-/* ddl_internal.h - shared by ddl.c (what the statement means for the catalogue), ddl_plan.c (how tables lie in MongoDB) and ddl_run.c (doing it).
+/* ddl_internal.h - shared by ddl.c and ddl_alter.c (what the statement means for the catalogue), ddl_plan.c (how tables lie in MongoDB) and ddl_run.c (doing it).
  *
  * A DDL statement is compiled like any other: ddl.c changes a copy of the catalogue and notes *steps*; errors go through fail(). Only then are the steps
  * run. Indexes and validators are not steps of their own: ddl_plan.c derives what a table needs before and after, and the difference is done. */
@@ -67,6 +67,8 @@ typedef struct Change {
     bool raise_counter;         /* to the greatest number in use */
     Steps steps;                /* checks and changes of rows, in order */
 } Change;
+
+typedef VEC(int) Numbers;           /* columns of a table */
 
 typedef struct Ddl {
     Compile cc;
@@ -148,7 +150,47 @@ void ddl_rename_in_views(Ddl *d, Str table, Str new_table, Str column, Str new_c
 /* Fails when a view of Ddl.next isn't what it was; `cascade`: drops it. */
 void ddl_check_views(Ddl *d, bool cascade);
 
+/* ---- ddl_alter.c ---- */
+
+void ddl_alter_table(Ddl *d);
+void ddl_drop_references(Ddl *d, const Table *t, Str column, bool cascade, const char *what, Pos pos);
+void ddl_drop_unindexed(Ddl *d, Table *t, Change *change);
+int ddl_indexed_column(Ddl *d, Table *t, Change *change, Str text, Pos pos);
+Str ddl_quoted(Ddl *d, Str name);
+
 /* ---- ddl.c ---- */
+
+#define PUSH(d, v, item) vec_push(&(d)->next->arena, (v), item)
+
+Table *ddl_exact_table(const Ddl *d, Str name);   /* the table of Ddl.next with that very name; NULL */
+Table *ddl_own_table(Ddl *d, Str name, Pos pos, bool missing_ok);   /* one of ours, to be changed; fails otherwise, or gives NULL with missing_ok */
+void ddl_check_table_name(Ddl *d, Str name, Pos pos);
+Change *ddl_change_of(Ddl *d, Table *t, bool structure);   /* the change noted for a table, made when there is none */
+Str ddl_keep(Ddl *d, Str s);   /* a copy in the catalogue's memory */
+Str ddl_known_collation(Ddl *d, Str name, Pos pos);
+Str ddl_field_of(Ddl *d, Str name);
+int ddl_named_column(Ddl *d, const Table *t, Str name, Pos pos);
+bool ddl_index_name_taken(const Ddl *d, Str name);   /* by an index of any table */
+Index *ddl_find_index(Table *t, Str name);
+const Constraint *ddl_find_constraint(const Table *t, Str name);
+void ddl_remove_index(Table *t, const Index *index);
+void ddl_remove_constraint(Table *t, int at);
+void ddl_refuse_virtual(Ddl *d, const Table *t, int column, const char *what, Pos pos);
+bool ddl_names_column(const AstExpr *e, Str name);
+Type ddl_type_of(Ddl *d, const AstType *ast);
+Column ddl_make_column(Ddl *d, const Table *t, const AstColumnDef *def);
+bool ddl_constant_default(Ddl *d, const Column *c, Value *value, Expr **expr);
+void ddl_check_unique_types(Ddl *d, const Table *t, const int *columns, int n, Pos pos);
+void ddl_add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *ast, int column, Rewrite *source);
+void ddl_note(Ddl *d, Change *change, Step step);   /* a step of the change, in order */
+void ddl_expect_none(Ddl *d, Change *change, const bson_t *filter, sqm_error_code_t code, Str message);   /* the filter must match no document, else `code`, `message` */
+void ddl_expect_no_nulls(Ddl *d, Change *change, const Column *c);
+bson_t *ddl_exists_filter(Ddl *d, Str field);
+bson_t *ddl_begin_update(Ddl *d, Str collection, const bson_t *filter, const char *operator_, bson_t *list, bson_t *one, bson_t *u, bson_t *change);
+void ddl_end_update(bson_t *command, bson_t *list, bson_t *one, bson_t *u, bson_t *change);
+Rewrite *ddl_rewrite_of(Ddl *d, const Table *rows, Str collection, const Column *target, int column);   /* the value of a column for every row */
+void ddl_note_rewrite(Ddl *d, Change *change, Rewrite *r, bool checked);   /* STEP_TRY when `checked`, then STEP_REWRITE */
+void ddl_note_copy(Ddl *d, Change *change, Rewrite *r);   /* STEP_COPY */
 
 void ddl_touch(Ddl *d, Table *t);                                   /* its entry has to be written */
 void ddl_statement(Ddl *d);
