@@ -1,6 +1,4 @@
 """The parts that need a server: `manage.py test` of the little app next door, in a process of its own (here the extension is a stand-in).
-
-The server is the one that DJONGO_TEST_URI names, or an embedded one in a temporary directory.
 """
 
 import os
@@ -8,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 
 import pytest
@@ -18,17 +15,12 @@ ROOT = HERE.parents[1]
 
 
 @pytest.fixture(scope="module")
-def manage():
+def manage(uri):
     environment = {**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}", "DJANGO_SETTINGS_MODULE": "settings"}
     probe = subprocess.run([sys.executable, "-c", "import djongo._sqm"], env=environment, capture_output=True, text=True)
     if probe.returncode:
         pytest.skip("djongo._sqm isn't compiled")
-    directory = None
-    if "DJONGO_TEST_URI" not in os.environ:
-        from djongo import embedded
-
-        directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-backend-"))) / "server"
-        environment["DJONGO_TEST_URI"] = embedded.ensure_running(directory=directory, durable=False)
+    environment["DJONGO_TEST_URI"] = uri
     environment["DJONGO_TEST_DATABASE"] = f"backend_{os.getpid()}_{uuid.uuid4().hex[:6]}"
 
     def run(*arguments, text="", path=""):
@@ -39,12 +31,7 @@ def manage():
         )  # fmt: skip
         return done.returncode, done.stdout
 
-    yield run
-    if directory:
-        from djongo import embedded
-
-        embedded.stop(directory=directory)
-        shutil.rmtree(directory.parent)
+    return run
 
 
 def test_the_app(manage):

@@ -1,6 +1,6 @@
 """The blog of examples/blog, served for real, and a headless Chromium that uses it.
 
-The site runs in a process of its own (manage.py runserver) on an embedded MongoDB in a temporary directory. Screenshots go to .cache/browser/.
+The site runs in a process of its own (manage.py runserver) on the tests' MongoDB. Screenshots go to .cache/browser/.
 """
 
 import contextlib
@@ -31,23 +31,10 @@ WIDTHS = (1280, 420)
 
 
 @pytest.fixture(scope="session")
-def mongodb():
-    if given := os.environ.get("DJONGO_TEST_URI"):
-        yield given
-        return
-    from djongo import embedded
-
-    directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-browser-"))) / "server"
-    yield embedded.ensure_running(directory=directory, durable=False)
-    embedded.stop(directory=directory)
-    shutil.rmtree(directory.parent)
-
-
-@pytest.fixture(scope="session")
-def site(mongodb):
+def site(uri):
     """The address of the running site; `site.manage(...)` runs a management command, `site.shell(code)` code in its Django."""
     name = f"blog_browser_{os.getpid()}"
-    environment = {**os.environ, "BLOG_MONGODB": mongodb, "BLOG_DATABASE": name, "DJANGO_SETTINGS_MODULE": "blog_site.settings", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "BLOG_MONGODB": uri, "BLOG_DATABASE": name, "DJANGO_SETTINGS_MODULE": "blog_site.settings", "PYTHONUNBUFFERED": "1"}
 
     def manage(*arguments, **options):
         command = [sys.executable, "manage.py", *arguments]
@@ -92,7 +79,7 @@ def site(mongodb):
         server.wait(20)
         import pymongo
 
-        with pymongo.MongoClient(mongodb) as client:
+        with pymongo.MongoClient(uri) as client:
             client.drop_database(name)
 
 

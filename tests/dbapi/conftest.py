@@ -1,42 +1,16 @@
-"""What the tests of the extension share: a server, a database of their own, connections and tables that go away again.
-
-The server is the one that DJONGO_TEST_URI names, or an embedded one in a temporary directory.
-"""
-import os
-import pathlib
-import shutil
-import sys
-import tempfile
+"""What the tests of the extension share: a database of their own, connections and tables that go away again."""
 import uuid
 
+import mongodb
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
-
-from djongo import _sqm  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def uri():
-    if given := os.environ.get("DJONGO_TEST_URI"):
-        yield given
-        return
-    from djongo import embedded
-
-    directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-dbapi-"))) / "server"
-    yield embedded.ensure_running(directory=directory, durable=False)
-    embedded.stop(directory=directory)
-    shutil.rmtree(directory.parent)
+from djongo import _sqm
 
 
 @pytest.fixture(scope="session")
 def database(uri):
-    import pymongo
-
-    name = f"dbapi_{os.getpid()}_{uuid.uuid4().hex[:6]}"
-    yield name
-    with pymongo.MongoClient(uri) as client:
-        client.drop_database(name)
+    with mongodb.database(uri, "dbapi") as name:
+        yield name
 
 
 @pytest.fixture

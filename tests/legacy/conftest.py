@@ -1,4 +1,4 @@
-"""Databases of other programs, opened by djongo. The server is the one that DJONGO_TEST_URI names, or an embedded one in a temporary directory.
+"""Databases of other programs, opened by djongo.
 
 Each test has the database of its own, loaded from the text that the other program's database was dumped to, and works as a project does: with manage.py and
 scripts, in processes of their own.
@@ -9,7 +9,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import textwrap
 import uuid
 
@@ -21,19 +20,6 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT)]
 
 import dump  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def uri():
-    if "DJONGO_TEST_URI" in os.environ:
-        yield os.environ["DJONGO_TEST_URI"]
-        return
-    from djongo import embedded
-
-    directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-legacy-"))) / "server"
-    yield embedded.ensure_running(directory=directory, durable=False)
-    embedded.stop(directory=directory)
-    shutil.rmtree(directory.parent)
 
 
 class Project:

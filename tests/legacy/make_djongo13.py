@@ -10,12 +10,11 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 PLACE = ROOT / ".cache" / "djongo-1.3.7"
-sys.path[:0] = [str(HERE), str(ROOT)]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(ROOT)]
 HOW = """No Python from 3.6 to 3.9 was found, which djongo 1.3.7 needs. To get one:  pyenv install 3.8  or  uv python install 3.8
 (then DJONGO13_PYTHON=/path/to/python3.8). Until then the tests read the database that is kept in djongo-1.3.7.jsonl."""
 
@@ -61,30 +60,15 @@ def write(uri, database):
 
 def main(target):
     import dump
+    import mongodb
     from pymongo import MongoClient
 
-    database, directory, uri = f"legacy_write_{os.getpid()}", None, os.environ.get("DJONGO_TEST_URI")
     environment()
-    if uri is None:
-        from djongo import embedded
-
-        directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-legacy-"))) / "server"
-        uri = embedded.ensure_running(directory=directory, durable=False)
-    try:
-        with MongoClient(uri) as client:
-            try:
-                write(uri, database)
-                text = dump.dump(client[database])
-            finally:
-                client.drop_database(database)
-        pathlib.Path(target).write_text(text)
-        print(f"{target}: {len(text.splitlines())} collections, {len(text)} bytes")
-    finally:
-        if directory:
-            from djongo import embedded
-
-            embedded.stop(directory=directory)
-            shutil.rmtree(directory.parent)
+    with mongodb.server("legacy") as uri, mongodb.database(uri, "legacy_write") as database, MongoClient(uri) as client:
+        write(uri, database)
+        text = dump.dump(client[database])
+    pathlib.Path(target).write_text(text)
+    print(f"{target}: {len(text.splitlines())} collections, {len(text)} bytes")
 
 
 if __name__ == "__main__":

@@ -20,12 +20,10 @@ import os
 import pathlib
 import random
 import re
-import shutil
 import sys
-import tempfile
 import time
 
-sys.path[:0] = [str(pathlib.Path(__file__).parents[2]), str(pathlib.Path(__file__).parent)]
+sys.path[:0] = [str(pathlib.Path(__file__).parents[n]) for n in (2, 1, 0)]
 
 import databases  # noqa: E402
 import generate  # noqa: E402
@@ -356,12 +354,9 @@ def main():
     with contextlib.ExitStack() as stack:
         uri = options.uri
         if not uri:
-            from djongo import embedded
+            import mongodb
 
-            directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-fuzz-"))) / "server"
-            uri = embedded.ensure_running(directory=directory, durable=False)
-            stack.callback(shutil.rmtree, directory.parent)
-            stack.callback(embedded.stop, directory=directory)
+            uri = stack.enter_context(mongodb.server("fuzz"))
         import pymongo
 
         name = f"fuzz_{os.getpid()}"

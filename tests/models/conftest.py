@@ -1,21 +1,18 @@
-"""The server is the one that DJONGO_TEST_URI names, or an embedded one in a temporary directory."""
+"""djongo's fields, forms and admin on a real server (tests/mongodb.py), in the project of settings.py."""
 
+import contextlib
 import os
 import pathlib
-import shutil
 import sys
-import tempfile
 
+import mongodb
 import pytest
 
 HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-directory = None
-if "DJONGO_TEST_URI" not in os.environ:
-    from djongo import embedded
 
-    directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-models-"))) / "server"
-    os.environ["DJONGO_TEST_URI"] = embedded.ensure_running(directory=directory, durable=False)
+stack = contextlib.ExitStack()
+os.environ["DJONGO_TEST_URI"] = stack.enter_context(mongodb.server("models"))
 
 # Not before: starting a server looks at the settings, and these name the server.
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
@@ -37,8 +34,4 @@ def databases():
 
 
 def pytest_unconfigure():
-    if directory:
-        from djongo import embedded
-
-        embedded.stop(directory=directory)
-        shutil.rmtree(directory.parent, ignore_errors=True)
+    stack.close()

@@ -1,28 +1,22 @@
-"""Django's ORM on a real server: the models of tests/logic/orm_app. The server is the one that DJONGO_TEST_URI names, or an embedded one in a temporary directory."""
-import os
+"""Django's ORM on a real server: the models of tests/logic/orm_app."""
+import contextlib
 import pathlib
-import shutil
 import sys
-import tempfile
-import uuid
 
+import mongodb
 import pytest
 
 HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "logic"), str(HERE.parents[1])]
 
-directory = None
-uri = os.environ.get("DJONGO_TEST_URI")
-if not uri:
-    from djongo import embedded
-
-    directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-orm-"))) / "server"
-    uri = embedded.ensure_running(directory=directory, durable=False)
+# The settings name the server, so it is there before any fixture.
+stack = contextlib.ExitStack()
+uri = stack.enter_context(mongodb.server("orm"))
+NAME = stack.enter_context(mongodb.database(uri, "orm"))
 
 import django  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-NAME = f"orm_{os.getpid()}_{uuid.uuid4().hex[:6]}"
 settings.configure(
     SECRET_KEY="tests", USE_TZ=True, TIME_ZONE="Europe/Paris", DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     INSTALLED_APPS=["orm_app", "django.contrib.contenttypes", "django.contrib.auth"], PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
@@ -65,13 +59,4 @@ def mongo():
 
 
 def pytest_unconfigure():
-    import pymongo
-
-    if directory:
-        from djongo import embedded
-
-        embedded.stop(directory=directory)
-        shutil.rmtree(directory.parent, ignore_errors=True)
-    else:
-        with pymongo.MongoClient(uri) as client:
-            client.drop_database(NAME)
+    stack.close()

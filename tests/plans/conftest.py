@@ -1,14 +1,10 @@
-"""A library of 20,000 books by 2,000 authors with 40,000 book-tag rows, loaded once through the ORM. The server is the one that DJONGO_TEST_URI names, or an
-embedded one in a temporary directory."""
+"""A library of 20,000 books by 2,000 authors with 40,000 book-tag rows, loaded once through the ORM."""
 import json
-import os
 import pathlib
 import random
-import shutil
 import sys
-import tempfile
-import uuid
 
+import mongodb
 import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2])]
@@ -17,26 +13,16 @@ BOOKS, AUTHORS, PUBLISHERS, TAGS, BOOK_TAGS = 20_000, 2_000, 50, 500, 40_000
 
 
 @pytest.fixture(scope="session")
-def uri():
-    if given := os.environ.get("DJONGO_TEST_URI"):
-        yield given
-        return
-    from djongo import embedded
-
-    directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-plans-"))) / "server"
-    yield embedded.ensure_running(directory=directory, durable=False)
-    embedded.stop(directory=directory)
-    shutil.rmtree(directory.parent)
-
-
-@pytest.fixture(scope="session")
 def library(uri):
     """The models, on a database with their rows."""
+    with mongodb.database(uri, "plans") as name:
+        yield from library_on(uri, name)
+
+
+def library_on(uri, name):
     import django
-    import pymongo
     from django.conf import settings
 
-    name = f"plans_{os.getpid()}_{uuid.uuid4().hex[:6]}"
     settings.configure(
         DATABASES={"default": {"ENGINE": "djongo", "NAME": name, "HOST": uri}},
         INSTALLED_APPS=[], DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", USE_TZ=True,
@@ -53,8 +39,6 @@ def library(uri):
         yield models
     finally:
         connection.close()
-        with pymongo.MongoClient(uri) as client:
-            client.drop_database(name)
 
 
 def fill(models):

@@ -1,15 +1,13 @@
-"""The sqm program: texts and files, a prompt on a terminal, dumps without a server, golden files. The server is the one that DJONGO_TEST_URI names, or an
-embedded one in a temporary directory."""
+"""The sqm program: texts and files, a prompt on a terminal, dumps without a server, golden files."""
 import os
 import pathlib
 import pty
 import select
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
+import mongodb
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -18,26 +16,9 @@ sys.path.insert(0, str(ROOT))
 
 
 @pytest.fixture(scope="module")
-def uri():
-    if given := os.environ.get("DJONGO_TEST_URI"):
-        yield given
-        return
-    from djongo import embedded
-
-    directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-shell-"))) / "server"
-    yield embedded.ensure_running(directory=directory, durable=False)
-    embedded.stop(directory=directory)
-    shutil.rmtree(directory.parent)
-
-
-@pytest.fixture(scope="module")
 def database(uri):
-    import pymongo
-
-    name = f"shell_{os.getpid()}"
-    yield name
-    with pymongo.MongoClient(uri) as client:
-        client.drop_database(name)
+    with mongodb.database(uri, "shell") as name:
+        yield name
 
 
 @pytest.fixture(scope="module")

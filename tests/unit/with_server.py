@@ -4,19 +4,13 @@ The server is the embedded one, in a temporary directory, and may be told to fai
 """
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
-from djongo import embedded  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import mongodb  # noqa: E402
 
-directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-unit-"))) / "server"
-try:
-    uri = embedded.ensure_running(directory=directory, durable=False)
+os.environ.pop("DJONGO_TEST_URI", None)
+with mongodb.server("unit") as uri:
     status = subprocess.run(sys.argv[1:], env={**os.environ, "DJONGO_TEST_URI": uri}).returncode
-finally:
-    embedded.stop(directory=directory)
-    shutil.rmtree(directory.parent, ignore_errors=True)
 sys.exit(status)
