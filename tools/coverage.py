@@ -17,7 +17,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build-coverage"
@@ -68,13 +67,11 @@ def steps(uri):
 
 
 def measure(chosen):
-    sys.path.insert(0, str(ROOT))
-    from djongo import embedded
+    sys.path.insert(0, str(ROOT / "tests"))
+    import mongodb
 
-    directory = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="djongo-coverage-"))) / "server"
-    uri = embedded.ensure_running(directory=directory, durable=False)
     failed = []
-    try:
+    with mongodb.server("coverage") as uri:
         for name, (command, more) in steps(uri).items():
             if chosen and name not in chosen:
                 continue
@@ -85,9 +82,6 @@ def measure(chosen):
             print(f"  {name}: {'ok' if status == 0 else f'exit status {status}, see {log.relative_to(ROOT)}'}", flush=True)
             if status:
                 failed.append(name)
-    finally:
-        embedded.stop(directory=directory)
-        shutil.rmtree(directory.parent, ignore_errors=True)
     return failed
 
 
