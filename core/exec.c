@@ -492,6 +492,7 @@ static void cte_reset(CteState *c) {
     c->step = c->base = c->shell = NULL;
     hash_free(&c->seen);
     rows_free(&c->rows);
+    c->work_begin = c->work_end = 0;
     c->started = c->ended = false;
 }
 

@@ -83,6 +83,13 @@ typedef struct SlotScan { VarVisitor visit; void *context; int depth; VarVisitor
 
 static bool scan_query(const Query *q, SlotScan *s);
 
+static bool scan_nested(const Query *q, SlotScan *s) {
+    s->depth++;
+    bool on = scan_query(q, s);
+    s->depth--;
+    return on;
+}
+
 static bool scan_expr(const Expr *e, SlotScan *s) {
     if (!e) return true;
     if (e->tag == EXPR_VAR) return e->level == s->depth ? s->visit(e, s->context) : true;
@@ -90,12 +97,7 @@ static bool scan_expr(const Expr *e, SlotScan *s) {
         const Expr *root = mql_projected_root(e);
         if (root) return root->level == s->depth ? s->visit_path(e, s->context) : true;
     }
-    if (e->tag == EXPR_SUBLINK && e->subquery->correlated) {
-        s->depth++;
-        bool on = scan_query(e->subquery, s);
-        s->depth--;
-        if (!on) return false;
-    }
+    if (e->tag == EXPR_SUBLINK && !scan_nested(e->subquery, s)) return false;
     for (int i = 0; i < e->args.n; i++)
         if (!scan_expr(e->args.at[i], s)) return false;
     if (e->order)
@@ -123,20 +125,13 @@ static bool scan_keys(const SortKeys *keys, SlotScan *s) {
 
 static bool scan_query(const Query *q, SlotScan *s) {
     if (!q->correlated) return true;
-    if (q->set_op != SET_NONE) {
-        s->depth++;
-        bool on = scan_query(q->left, s) && scan_query(q->right, s);
-        s->depth--;
-        if (!on) return false;
-    }
+    if (q->set_op != SET_NONE && !(scan_nested(q->left, s) && scan_nested(q->right, s))) return false;
+    /* A WITH query belongs to the block that defines it, not to those that name it: only from here are its levels counted. */
+    for (int i = 0; i < q->ctes.n; i++)
+        if (!scan_nested(q->ctes.at[i]->query, s)) return false;
     for (int i = 0; i < q->rels.n; i++) {
         const Rel *rel = q->rels.at[i];
-        if (rel->kind == REL_SUBQUERY && !rel->cte) {
-            s->depth++;
-            bool on = scan_query(rel->subquery, s);
-            s->depth--;
-            if (!on) return false;
-        }
+        if (rel->kind == REL_SUBQUERY && !rel->cte && !scan_nested(rel->subquery, s)) return false;
         if (rel->function && !scan_expr(rel->function, s)) return false;
         for (int v = 0; v < rel->values.n; v++)
             if (!scan_exprs(&rel->values.at[v], s)) return false;

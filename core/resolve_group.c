@@ -171,6 +171,13 @@ static void group_from(Grouping *g, Query *sub, From *f, int depth) {
         for (int c = 0; c < rel->values.at[i].n; c++) rel->values.at[i].at[c] = group_expr(g, rel->values.at[i].at[c], depth);
 }
 
+/* The parts of an aggregate or window call of the subquery, which itself stays. */
+static void group_call(Grouping *g, Expr *call, int depth) {
+    for (int i = 0; i < call->args.n; i++) call->args.at[i] = group_expr(g, call->args.at[i], depth);
+    call->filter = group_expr(g, call->filter, depth);
+    for (int i = 0; call->order && i < call->order->n; i++) call->order->at[i].expr = group_expr(g, call->order->at[i].expr, depth);
+}
+
 /* References from a subquery to the grouped block. Expressions inside aggregates of the subquery are rows of the subquery: also only its outer VARs change. */
 static void group_query(Grouping *g, Query *sub, int depth) {
     if (!sub->correlated) return;
@@ -178,22 +185,18 @@ static void group_query(Grouping *g, Query *sub, int depth) {
         group_query(g, sub->left, depth + 1);
         group_query(g, sub->right, depth + 1);
     }
+    for (int i = 0; i < sub->ctes.n; i++) group_query(g, sub->ctes.at[i]->query, depth + 1);
     group_from(g, sub, sub->from, depth);
     sub->where = group_expr(g, sub->where, depth);
     for (int i = 0; i < sub->group_keys.n; i++) sub->group_keys.at[i] = group_expr(g, sub->group_keys.at[i], depth);
-    for (int i = 0; i < sub->aggs.n; i++) {
-        Expr *agg = sub->aggs.at[i];
-        for (int k = 0; k < agg->args.n; k++) agg->args.at[k] = group_expr(g, agg->args.at[k], depth);
-        agg->filter = group_expr(g, agg->filter, depth);
-    }
+    for (int i = 0; i < sub->aggs.n; i++) group_call(g, sub->aggs.at[i], depth);
     sub->having = group_expr(g, sub->having, depth);
     for (int i = 0; i < sub->window_defs.n; i++) {
         WindowDef *w = &sub->window_defs.at[i];
         for (int k = 0; k < w->partition.n; k++) w->partition.at[k] = group_expr(g, w->partition.at[k], depth);
         for (int k = 0; k < w->order.n; k++) w->order.at[k].expr = group_expr(g, w->order.at[k].expr, depth);
     }
-    for (int i = 0; i < sub->windows.n; i++)
-        for (int k = 0; k < sub->windows.at[i]->args.n; k++) sub->windows.at[i]->args.at[k] = group_expr(g, sub->windows.at[i]->args.at[k], depth);
+    for (int i = 0; i < sub->windows.n; i++) group_call(g, sub->windows.at[i], depth);
     for (int i = 0; i < sub->targets.n; i++) sub->targets.at[i].expr = group_expr(g, sub->targets.at[i].expr, depth);
     for (int i = 0; i < sub->order.n; i++) sub->order.at[i].expr = group_expr(g, sub->order.at[i].expr, depth);
     for (int i = 0; i < sub->distinct_on.n; i++) sub->distinct_on.at[i] = group_expr(g, sub->distinct_on.at[i], depth);
