@@ -221,14 +221,26 @@ static int column_by_name(const Rel *rel, Str name) {
     return -1;
 }
 
+const Merged *resolve_merged(const Scope *scope, int visible, Str name) {
+    for (int i = 0; i < scope->merged.n; i++) {
+        const Merged *m = &scope->merged.at[i];
+        if (m->from <= visible && visible < m->to && str_ieq(m->name, name)) return m;
+    }
+    return NULL;
+}
+
 static Expr *side_column(Resolver *r, Scope *scope, int from, int to, Str name, Pos pos) {
     Expr *found = NULL;
-    for (int i = 0; i < scope->merged.n && from == 0; i++)
-        if (str_ieq(scope->merged.at[i].name, name)) return scope->merged.at[i].expr;
     for (int i = from; i < to; i++) {
-        int c = column_by_name(scope->visible.at[i], name);
-        if (c < 0) continue;
+        const Merged *m = resolve_merged(scope, i, name);
+        int c = m ? -1 : column_by_name(scope->visible.at[i], name);
+        if (!m && c < 0) continue;
         if (found) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "common column name \"" STR_FMT "\" appears more than once", STR_ARG(name));
+        if (m) {
+            found = m->expr;
+            i = m->to - 1;
+            continue;
+        }
         Rel *rel = scope->visible.at[i];
         if (table_column_is_virtual(rel->table, c))
             fail(r->cc, SQM_ERROR_NOT_SUPPORTED, pos, "joining by the virtual generated column \"" STR_FMT "\" with USING or NATURAL is not supported", STR_ARG(name));
@@ -236,6 +248,25 @@ static Expr *side_column(Resolver *r, Scope *scope, int from, int to, Str name, 
         found->pos = pos;
     }
     return found;
+}
+
+static void add_merged(Resolver *r, Scope *scope, const Merged *added) {
+    int kept = 0;
+    for (int i = 0; i < scope->merged.n; i++) {
+        const Merged *m = &scope->merged.at[i];
+        if (m->from < added->from || m->to > added->to || !str_ieq(m->name, added->name)) scope->merged.at[kept++] = *m;
+    }
+    scope->merged.n = kept;
+    vec_push(r->cc->arena, &scope->merged, *added);
+}
+
+/* A column that a join further out may leave NULL was made before it was known. */
+static void refresh_nullable(const Query *q, Expr *e) {
+    if (e->tag == EXPR_VAR) e->nullable |= q->rels.at[e->rel]->null_extended;
+    for (int i = 0; i < e->args.n; i++) {
+        refresh_nullable(q, e->args.at[i]);
+        if (e->tag == EXPR_CAST) e->nullable |= e->args.at[i]->nullable;
+    }
 }
 
 static void set_null_extended(Scope *scope, int from, int to) {
@@ -263,22 +294,16 @@ static From *resolve_join(Resolver *r, Scope *scope, const AstFrom *f) {
                 Str name = scope->visible.at[i]->columns.at[c].name;
                 bool common = false;
                 for (int k = middle; k < last; k++) common |= column_by_name(scope->visible.at[k], name) >= 0;
+                for (int k = 0; k < names.n; k++) common &= !str_ieq(names.at[k], name);
                 if (common && !scope->visible.at[i]->columns.at[c].hidden) vec_push(r->cc->arena, &names, name);
             }
-    /* NULL extension first: a merged column must know it. */
     VEC(Merged) merged = {0};
     for (int i = 0; i < names.n; i++) {
         Expr *a = side_column(r, scope, first, middle, names.at[i], f->pos), *b = side_column(r, scope, middle, last, names.at[i], f->pos);
         if (!a || !b)
             fail(r->cc, SQM_ERROR_UNDEFINED_COLUMN, f->pos, "column \"" STR_FMT "\" specified in USING clause does not exist in %s table", STR_ARG(names.at[i]), a ? "right" : "left");
         join->on = expr_and(r, join->on, expr_compare(r, OP_EQ, a, b, f->pos));
-        Expr *value = f->join == JOIN_RIGHT ? b : a;
-        if (f->join == JOIN_FULL) {
-            value = expr_new(r, EXPR_COALESCE, a->type, true, f->pos);
-            vec_push(r->cc->arena, &value->args, a);
-            vec_push(r->cc->arena, &value->args, b);
-        }
-        Merged m = {names.at[i], value};
+        Merged m = {names.at[i], resolve_using(r, f->join, a, b, f->pos), first, last};
         vec_push(r->cc->arena, &merged, m);
     }
     if (f->on) {
@@ -289,10 +314,8 @@ static From *resolve_join(Resolver *r, Scope *scope, const AstFrom *f) {
     }
     if (f->join == JOIN_LEFT || f->join == JOIN_FULL) set_null_extended(scope, middle, last);
     if (f->join == JOIN_RIGHT || f->join == JOIN_FULL) set_null_extended(scope, first, middle);
-    for (int i = 0; i < merged.n; i++) {
-        if (merged.at[i].expr->tag == EXPR_VAR) merged.at[i].expr->nullable |= scope->query->rels.at[merged.at[i].expr->rel]->null_extended;
-        vec_push(r->cc->arena, &scope->merged, merged.at[i]);
-    }
+    for (int i = 0; i < merged.n; i++) add_merged(r, scope, &merged.at[i]);
+    for (int i = 0; i < scope->merged.n; i++) refresh_nullable(scope->query, scope->merged.at[i].expr);
     return join;
 }
 
@@ -382,20 +405,26 @@ static void push_target(Resolver *r, Query *q, Expr *e, Str name) {
     vec_push(r->cc->arena, &q->targets, t);
 }
 
+/* The merged columns of the joins that begin at a relation, the outermost first. */
+static void push_merged(Resolver *r, Scope *scope, Query *q, int visible) {
+    for (int to = scope->visible.n; to > visible; to--)
+        for (int i = 0; i < scope->merged.n; i++) {
+            const Merged *m = &scope->merged.at[i];
+            if (m->from == visible && m->to == to) push_target(r, q, m->expr, m->name);
+        }
+}
+
 static void expand_star(Resolver *r, Scope *scope, Query *q, Str qualifier, Pos pos) {
     bool any = false;
-    if (!qualifier.n)
-        for (int i = 0; i < scope->merged.n; i++) push_target(r, q, scope->merged.at[i].expr, scope->merged.at[i].name);
     for (int i = 0; i < scope->visible.n; i++) {
+        if (!qualifier.n) push_merged(r, scope, q, i);
         Rel *rel = scope->visible.at[i];
         if (qualifier.n && !str_ieq(rel->alias, qualifier)) continue;
         any = true;
         int n = rel->kind == REL_TABLE ? rel->table->columns.n : rel->columns.n;
         for (int c = 0; c < n; c++) {
             if (rel->columns.at[c].hidden) continue;
-            bool merged = false;
-            for (int m = 0; m < scope->merged.n && !qualifier.n; m++) merged |= str_ieq(scope->merged.at[m].name, rel->columns.at[c].name);
-            if (merged) continue;
+            if (!qualifier.n && resolve_merged(scope, i, rel->columns.at[c].name)) continue;
             Expr *var = resolve_rel_column(r, q, rel, c);
             var->pos = pos;
             push_target(r, q, var, rel->columns.at[c].name);

@@ -123,28 +123,38 @@ static Expr *copy_at_level(Resolver *r, const Expr *e, int level) {
 
 static bool undeclared_rel(const Rel *rel) { return rel->kind == REL_TABLE && !rel->table->declared && !rel->table->view_text.n; }
 
+static Expr *use_merged(Resolver *r, Scope *scope, const Scope *at, int level, const Merged *m) {
+    for (Scope *s = scope; s != at; s = s->outer) s->query->correlated = true;
+    return copy_at_level(r, m->expr, level);
+}
+
 /* An unqualified name, or NULL: declared columns first; only then may an undeclared collection claim it. */
 static Expr *find_unqualified(Resolver *r, Scope *scope, Str name, Pos pos) {
     int level = 0;
     for (Scope *s = scope; s; s = s->outer, level++) {
         Rel *found = NULL;
+        const Merged *merged = NULL;
         int column = -1;
-        for (int i = 0; i < s->merged.n; i++)
-            if (str_ieq(s->merged.at[i].name, name)) {
-                Expr *e = copy_at_level(r, s->merged.at[i].expr, level);
-                for (Scope *t = scope; t != s; t = t->outer) t->query->correlated = true;
-                return e;
-            }
-        for (int pass = 0; pass < 2 && !found; pass++)
+        for (int pass = 0; pass < 2 && !found && !merged; pass++)
             for (int i = 0; i < s->visible.n; i++) {
                 Rel *rel = s->visible.at[i];
-                if (rel->hidden_names || undeclared_rel(rel) != (pass == 1)) continue;
-                int c = find_rel_column(r, rel, name);
-                if (c < 0 || (rel->columns.at[c].hidden && !undeclared_rel(rel) && found)) continue;
-                if (found) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "column reference \"" STR_FMT "\" is ambiguous", STR_ARG(name));
-                found = rel;
-                column = c;
+                const Merged *m = resolve_merged(s, i, name);
+                if (m && m == merged) continue;
+                int c = -1;
+                if (!m) {
+                    if (rel->hidden_names || undeclared_rel(rel) != (pass == 1)) continue;
+                    c = find_rel_column(r, rel, name);
+                    if (c < 0 || (rel->columns.at[c].hidden && !undeclared_rel(rel) && found)) continue;
+                }
+                if (found || merged) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "column reference \"" STR_FMT "\" is ambiguous", STR_ARG(name));
+                if (m) {
+                    merged = m;
+                } else {
+                    found = rel;
+                    column = c;
+                }
             }
+        if (merged) return use_merged(r, scope, s, level, merged);
         if (found) return make_var(r, scope, s, level, found, column, pos);
     }
     return NULL;
@@ -627,6 +637,16 @@ static Expr *coalesce(Resolver *r, Scope *scope, const AstExpr *e, const char *w
         c->args.at[i] = to_common(r, c->args.at[i], c->type);
         if (!c->args.at[i]->nullable) c->nullable = false;
     }
+    return c;
+}
+
+Expr *resolve_using(Resolver *r, JoinKind join, Expr *left, Expr *right, Pos pos) {
+    Type common = common_type(r, left->type, right, "JOIN/USING");
+    Expr *a = to_common(r, left, common), *b = to_common(r, right, common);
+    if (join != JOIN_FULL) return join == JOIN_RIGHT ? b : a;
+    Expr *c = expr_new(r, EXPR_COALESCE, common, true, pos);
+    add_arg(r, c, a);
+    add_arg(r, c, b);
     return c;
 }
 

@@ -5,8 +5,9 @@
 
 #include "resolve.h"
 
-/* A column that USING or NATURAL merged: one name, taken from `left` (or coalesced with `right` under FULL). */
-typedef struct Merged { Str name; Expr *expr; } Merged;
+/* A column that USING or NATURAL merged: one name for the columns of visible relations `from` to `to` - 1, taken from one side (coalesced under FULL). A join
+ * that merges the name once more replaces it. */
+typedef struct Merged { Str name; Expr *expr; int from, to; } Merged;
 
 typedef struct Scope {
     struct Scope *outer;
@@ -42,12 +43,14 @@ void resolve_note_table(Resolver *r, const Table *t);                        /* 
 From *resolve_from_list(Resolver *r, Scope *scope, const AstFroms *items, From *first);
 void resolve_targets(Resolver *r, Scope *scope, Query *q, const AstTarget *targets, int n);
 void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool recursive);
+const Merged *resolve_merged(const Scope *scope, int visible, Str name);     /* what `name` of the i-th visible relation went into, or NULL */
 void target_slots(Resolver *r, Query *q);
 Str target_name(const AstExpr *e);
 
 /* resolve_expr.c */
 Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e);
 Expr *resolve_condition_expr(Resolver *r, Scope *scope, const AstExpr *e);   /* must be boolean */
+Expr *resolve_using(Resolver *r, JoinKind join, Expr *left, Expr *right, Pos pos);   /* the column that USING makes of two, of the type they meet in */
 Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos);
 /* What a reference to a column of the block's own relation means: its slot, or the expression behind a virtual generated column. */
 Expr *resolve_rel_column(Resolver *r, Query *q, Rel *rel, int column);

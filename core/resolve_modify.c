@@ -54,6 +54,17 @@ static Rel *copy_rel(Resolver *r, Query *q, const Rel *rel) {
     return copy;
 }
 
+/* A merged column of FROM, over the copies of its relations. */
+static Expr *copy_merged(Resolver *r, const Scope *from, Scope *scope, Expr *e) {
+    if (e->tag == EXPR_VAR)
+        for (int i = 1; i < from->visible.n; i++)
+            if (from->visible.at[i]->id == e->rel) return resolve_rel_column(r, scope->query, scope->visible.at[i], e->column);
+    Expr *copy = arena_copy(r->cc->arena, e, sizeof *e);
+    copy->args = (Exprs){0};
+    for (int i = 0; i < e->args.n; i++) vec_push(r->cc->arena, &copy->args, copy_merged(r, from, scope, e->args.at[i]));
+    return copy;
+}
+
 /* `from`: what stands in FROM or USING beside the table; NULL for INSERT. */
 static Query *row_block(Resolver *r, const Table *table, Str alias, const Scope *from, const AstTarget *returning, int n, bool *has_returning) {
     Query *q = NEW(r->cc->arena, Query);
@@ -62,6 +73,11 @@ static Query *row_block(Resolver *r, const Table *table, Str alias, const Scope 
     Rel *rel = resolve_table_rel(r, &scope, table, alias, NO_POS);
     vec_push(r->cc->arena, &scope.visible, rel);
     for (int i = 1; from && n && i < from->visible.n; i++) vec_push(r->cc->arena, &scope.visible, copy_rel(r, q, from->visible.at[i]));
+    for (int i = 0; from && n && i < from->merged.n; i++) {
+        Merged m = from->merged.at[i];
+        m.expr = copy_merged(r, from, &scope, m.expr);
+        vec_push(r->cc->arena, &scope.merged, m);
+    }
     *has_returning = n > 0;
     if (n) resolve_targets(r, &scope, q, returning, n);
     target_slots(r, q);
