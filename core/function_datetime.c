@@ -313,9 +313,11 @@ SCALAR(sql_date_trunc) {
     }
     const Zone *zone = NULL;
     if (n > 2 && !(zone = zone_find(scalar_text(ev, &args[2]), ev->error))) return false;
-    if (zone) usec = zone_to_local(zone, usec);
+    int64_t offset = zone ? zone_to_local(zone, usec) - usec : 0;
+    usec += offset;
     if (!truncate_local(unit, &usec)) return scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "unit \"%.*s\" not supported for type %s", str_clip(name, 100), name.p, value_type_name(&v));
-    if (zone) usec = zone_to_utc(zone, usec);
+    /* An hour that comes twice is cut where it is; days and more begin by the zone's rules. */
+    usec = zone && unit >= UNIT_DAY ? zone_to_utc(zone, usec) : usec - offset;
     return give_timestamp(ev, usec, out);
 }
 
