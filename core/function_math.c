@@ -400,7 +400,9 @@ SCALAR(sql_sign) {
     bool numeric;
     if (!numeric_arguments(ev, args, 1, &d, &x, &numeric)) return false;
     if (numeric) return give_decimal(out, decimal_from_int(decimal_sign(d)));
-    return give_double(ev, (x > 0) - (x < 0), false, out);
+    int sign = (x > 0) - (x < 0);
+    if (args[0].type != SQM_DECIMAL) return give_double(ev, sign, false, out);
+    return give_decimal(out, isnan(x) ? args[0].u.decimal : decimal_from_int(sign));
 }
 
 SCALAR(sql_scale) {

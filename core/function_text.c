@@ -16,6 +16,7 @@
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
+#include "lex.h"
 #include "pattern.h"
 #include "scalar.h"
 
@@ -608,6 +609,7 @@ static Str quote(Arena *arena, Str s, char mark) {
 static Str quote_identifier(Arena *arena, Str s) {
     bool plain = s.n > 0 && (s.p[0] == '_' || (s.p[0] >= 'a' && s.p[0] <= 'z'));
     for (uint32_t i = 0; plain && i < s.n; i++) plain = s.p[i] == '_' || (s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9');
+    plain = plain && !lex_is_reserved(s);
     return plain ? s : quote(arena, s, '"');
 }
 

@@ -438,6 +438,7 @@ AstType *parse_type(Parse *p, int at, Str name, const AstExprs *modifiers) {
         const AstExpr *m = modifiers->at[i];
         if (m->tag != AST_LITERAL || m->literal.type != SQM_INT || m->literal.u.i > INT32_MAX || m->literal.u.i < -1000)
             fail(p->cc, SQM_ERROR_SYNTAX, m->pos, "a type modifier must be an integer constant");
+        if (m->literal.u.i < 0) fail(p->cc, SQM_ERROR_NOT_SUPPORTED, m->pos, "a negative type modifier is not supported");
         t->modifiers[i] = (int)m->literal.u.i;
     }
     t->n_modifiers = modifiers->n;
