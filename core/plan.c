@@ -674,10 +674,11 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
         bool constant = expr_is_constant(a->value) && !plan_has_sublink(a->value);
         if (!constant) {
             mp->by_constants = false;
-            /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none). */
-            Type to = m->table->columns.at[a->column].type;
+            /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none), but let NULL pass. */
+            const Column *to = &m->table->columns.at[a->column];
             if (mql_can_assign(a->value, rel, a->column)) continue;
-            command = command && type_is_integer(to) && to.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel);
+            command = command && type_is_integer(to->type) && to->type.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel) &&
+                      !(to->not_null && a->value->nullable);
         }
     }
     for (int i = 0; i < m->foreign.n && command; i++)       /* their values must be known here */
