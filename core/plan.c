@@ -397,12 +397,24 @@ static Plan *base(Planner *p, Query *q) {
     return plan_semi_joins(p, q, plan_filter(p, plan, conditions));
 }
 
+/* COUNT(*) of the rows without certain keys is that of all rows, less that of the rows with them: an index counts the first, a few look-ups the second, where $nin
+ * is compared with every key.
+ * Not done when (1) anything but rows is counted, or groups are made; (2) other KEYS choose rows too; (3) a NULL rejects rows (NOT IN); (4) no index finds the keys. */
+static bool counts_by_difference(const Query *q, const Plan *scan) {
+    const Plan *keys = scan->left;
+    if (!mql_counts_rows(q)) return false;                                                  /* (1) */
+    if (!keys || keys->right || keys->kind != JOIN_ANTI) return false;                      /* (2) */
+    if (keys->null_aware) return false;                                                     /* (3) */
+    return table_index_on(scan->rel->table, keys->left_keys.at[0]->column) != NULL;         /* (4) */
+}
+
 /* Everything above FROM and WHERE. What the scan at the bottom can do itself sinks into it; `plan` is changed. */
 static Plan *top(Planner *p, Query *q, Plan *plan) {
     if (q->grouped) {
         bool pushed = plan->tag == PLAN_SCAN && !plan->never && !p->options->no_optimise && mql_can_group(q, plan->rel);
         if (pushed) {
             plan->grouped = true;
+            plan->by_difference = counts_by_difference(q, plan);
             plan->slots.n = 0;
         } else {
             plan = plan_new(p, PLAN_GROUP, plan);
