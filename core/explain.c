@@ -76,7 +76,7 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
         if (!str_eq(p->rel->alias, p->rel->table->name)) text_addf(out, " " STR_FMT, STR_ARG(p->rel->alias));
         if (p->index) text_addf(out, " using " STR_FMT, STR_ARG(p->index->name));
         if (p->match.n) { text_adds(out, " match "); exprs(out, &p->match, " AND "); }
-        if (p->grouped) text_adds(out, " grouped");
+        if (p->grouped) text_adds(out, p->by_difference ? " grouped by difference" : " grouped");
         if (p->sort.n) { text_adds(out, " sort "); sort_keys(out, &p->sort); }
         if (p->bound_index) text_addf(out, " bounded by " STR_FMT, STR_ARG(p->bound_index->name));
         if (p->slack) text_adds(out, p->sort.n && !p->ordered ? " in parts" : " in small batches");

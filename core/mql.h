@@ -20,6 +20,8 @@ bool mql_can_express(const Expr *e, const Rel *rel);
 bool mql_can_group(const Query *q, const Rel *rel);
 /* May SELECT DISTINCT of the query's targets run as $group on `rel`? */
 bool mql_can_distinct(const Query *q, const Rel *rel);
+/* SELECT COUNT(*) and nothing else. */
+bool mql_counts_rows(const Query *q);
 /* An aggregate that the server answers by [sum, count]: aggregate_mean() makes the value of it. */
 bool mql_is_mean(const Expr *e);
 /* Can the server leave out rows for which `e` isn't true, though not all of them (mql_narrow.c)? The condition stays to be decided here. */

@@ -419,7 +419,7 @@ static void add_keys(Emit *em, const Plan *scan, const KeyFilter *keys, int n_ke
         key_filter(em, k, &extra);
         and_filter(filter, &extra);
     }
-    for (const Plan *k = em->show ? scan->left : NULL; k; k = k->right) {
+    for (const Plan *k = em->show && !scan->by_difference ? scan->left : NULL; k; k = k->right) {
         bson_t extra = BSON_INITIALIZER;
         show_keys(em, k, &extra);
         and_filter(filter, &extra);
@@ -562,8 +562,7 @@ static void add_filter(bson_t *filter, bson_t *more) {
     bson_steal(filter, more);
 }
 
-/* SELECT COUNT(*) and nothing else. */
-static bool counts_rows(const Query *q) {
+bool mql_counts_rows(const Query *q) {
     if (q->group_keys.n || !q->aggs.n || q->aggs.at[0]->distinct) return false;
     for (int i = 0; i < q->aggs.n; i++)
         if (!is_aggregate(q->aggs.at[i], "count") || q->aggs.at[i]->args.n || q->aggs.at[i]->filter) return false;
@@ -639,7 +638,7 @@ bool mql_scan(Emit *em, const Query *q, const Plan *scan, const ScanRequest *req
         int n = 0;
         bson_append_utf8(command, "aggregate", 9, name.p, (int)name.n);
         bson_append_array_begin(command, "pipeline", 8, &pipeline);
-        if (bson_empty(&filter) && counts_rows(q) && scan->rel->table->declared) {
+        if (bson_empty(&filter) && mql_counts_rows(q) && scan->rel->table->declared) {
             /* All rows, said so that the server counts the keys of an index instead of reading every document. */
             bson_append_document_begin(&filter, "_id", 3, &stage);
             bson_append_minkey(&stage, "$gte", 4);

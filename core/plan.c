@@ -392,12 +392,24 @@ static Plan *base(Planner *p, Query *q) {
     return plan_semi_joins(p, q, plan_filter(p, plan, conditions));
 }
 
+/* COUNT(*) of the rows without certain keys is that of all rows, less that of the rows with them: an index counts the first, a few look-ups the second, where $nin
+ * is compared with every key.
+ * Not done when (1) anything but rows is counted, or groups are made; (2) other KEYS choose rows too; (3) a NULL rejects rows (NOT IN); (4) no index finds the keys. */
+static bool counts_by_difference(const Query *q, const Plan *scan) {
+    const Plan *keys = scan->left;
+    if (!mql_counts_rows(q)) return false;                                                  /* (1) */
+    if (!keys || keys->right || keys->kind != JOIN_ANTI) return false;                      /* (2) */
+    if (keys->null_aware) return false;                                                     /* (3) */
+    return table_index_on(scan->rel->table, keys->left_keys.at[0]->column) != NULL;         /* (4) */
+}
+
 /* Everything above FROM and WHERE. What the scan at the bottom can do itself sinks into it; `plan` is changed. */
 static Plan *top(Planner *p, Query *q, Plan *plan) {
     if (q->grouped) {
         bool pushed = plan->tag == PLAN_SCAN && !plan->never && !p->options->no_optimise && mql_can_group(q, plan->rel);
         if (pushed) {
             plan->grouped = true;
+            plan->by_difference = counts_by_difference(q, plan);
             plan->slots.n = 0;
         } else {
             plan = plan_new(p, PLAN_GROUP, plan);
@@ -669,10 +681,11 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
         bool constant = expr_is_constant(a->value) && !plan_has_sublink(a->value);
         if (!constant) {
             mp->by_constants = false;
-            /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none). */
-            Type to = m->table->columns.at[a->column].type;
+            /* Only where storing can't need a check that the server doesn't make: integers go through $toInt/$toLong, which raise (smallint has none), but let NULL pass. */
+            const Column *to = &m->table->columns.at[a->column];
             if (mql_can_assign(a->value, rel, a->column)) continue;
-            command = command && type_is_integer(to) && to.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel);
+            command = command && type_is_integer(to->type) && to->type.tag != TYPE_INT2 && type_is_integer(a->value->type) && mql_can_express(a->value, rel) &&
+                      !(to->not_null && a->value->nullable);
         }
     }
     for (int i = 0; i < m->foreign.n && command; i++)       /* their values must be known here */

@@ -56,6 +56,7 @@ typedef struct Plan {
     bool ordered;                   /* SCAN: an index has the rows in the order of `sort` */
     const Index *bound_index;       /* SCAN: an index has them by the first key of `sort` at least: the key of the last row wanted is looked up in it first */
     bool grouped;                   /* SCAN: $group of query->group_keys and query->aggs done by the server (mql_can_group) */
+    bool by_difference;             /* SCAN, grouped: two commands. All rows are counted, and those with the KEYS, which are ANTI, are taken off */
     const Expr *halves;             /* SCAN: two commands. `sort` and `limit` are for documents that have this hidden field; all others come after them (plan_indexed.c) */
     const Index *index;             /* SCAN: what the planner expects the server to use; NULL: collection scan */
     bool never;                     /* RESULT, SCAN: WHERE is constant FALSE */

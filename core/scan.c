@@ -8,6 +8,7 @@
  * Documents of a collection mostly have their fields in the same order: the field after the one just seen is guessed from the document before.
  * KEYS below a scan are read before it asks. A list too long for one command is cut into several, one after the other; a second such list, or one of keys that
  * must not be there, is looked up here for each row instead. (A scan that groups, sorts or limits has short lists only: CHOOSE sees to it.)
+ * A count by_difference asks for all rows first, then for those with the keys.
  * Under a LIMIT that joins stand between, a sorted scan is fetched in parts: as many rows as the LIMIT says, which the server finds without sorting all of them; only when
  * the joins have dropped some, more, and at last the rest. The key of the last row wanted may be looked up in an index first, so that the server sorts few.
  * A static scan that is run again and again (a correlated subquery that filters here) is recorded on its second run and replayed from memory after it.
@@ -43,6 +44,7 @@ typedef struct ScanNode {
     bool parts;                 /* the rows are fetched in parts of their order: the first as many as are likely to be wanted, ... */
     int64_t part_skip, part_limit, received;    /* ... then more, then the rest; limit 0: to the end */
     int part;
+    KeyFilter less;             /* the rows with these keys are still to be taken off the count; n 0: none */
     bool started, ended, any, second;      /* second: of the two commands of a scan with `halves` */
     int runs, is_static;        /* is_static: -1 not known yet */
     TapeState state;
@@ -205,6 +207,7 @@ static bool read_keys(ScanNode *s, bool *never) {
     s->n_filters = 0;
     s->checked.n = 0;
     s->cut = NULL;
+    s->less.n = 0;
     if (s->keys) s->filters[s->n_filters++] = *s->keys;
     for (Node *k = s->node.left; k; k = k->right) {
         KeyFilter filter;
@@ -220,6 +223,11 @@ static bool read_keys(ScanNode *s, bool *never) {
         }
     }
     if (s->cut) s->n_filters++;
+    if (p->by_difference && server_has_transactions(s->node.x->server)) {       /* two commands need one snapshot */
+        s->n_filters = 0;
+        s->less = s->filters[0];
+        s->less.none = false;
+    }
     return true;
 }
 
@@ -313,6 +321,26 @@ static bool decode_group(ScanNode *s, const bson_t *doc) {
     return true;
 }
 
+/* The frame has the count of all rows. */
+static bool take_off(ScanNode *s) {
+    const Query *q = s->node.run->plan->query;
+    Value *frame = s->node.ev->frame;
+    int64_t all = frame[q->agg_slots.at[0]].u.i;
+    const bson_t *doc;
+    bool never = false;
+    server_cursor_close(s->cursor);
+    s->cursor = NULL;
+    s->filters[0] = s->less;
+    s->n_filters = 1;
+    s->less.n = 0;
+    if (!ask(s, &never)) return false;
+    int r = never ? 0 : server_cursor_next(s->cursor, &doc, s->node.x->error);
+    if (r < 0 || (r > 0 && !decode_group(s, doc))) return false;
+    int64_t with_keys = r > 0 ? frame[q->agg_slots.at[0]].u.i : 0;
+    for (int i = 0; i < q->agg_slots.n; i++) frame[q->agg_slots.at[i]] = sqm_int(all - with_keys);
+    return true;
+}
+
 /* Aggregates of no rows at all: the server sends no document then, SQL wants one row. */
 static bool empty_group(ScanNode *s) {
     Node *n = &s->node;
@@ -353,6 +381,7 @@ static int scan_next(Node *n) {
         if (r < 0) return -1;
         if (r > 0) {
             if (!(n->plan->grouped ? decode_group(s, doc) : decode(s, doc))) return -1;
+            if (s->less.n && !take_off(s)) return -1;
             s->received++;
             if (passes(s)) break;
         } else if (s->parts && s->part_limit && s->received == s->part_limit) {
