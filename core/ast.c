@@ -909,6 +909,7 @@ static void dump_assigns(Dump *d, const char *label, const AstAssigns *list) {
         name(d, "", list->at[i].column);
         at(d, list->at[i].pos);
         for (int k = 0; k < list->at[i].steps.n; k++) part(d, "step", list->at[i].steps.at[k]);
+        if (list->at[i].width) text_addf(d->out, " item %d", list->at[i].item);
         dump_expr(d, list->at[i].value);
         end(d);
     }

@@ -163,8 +163,9 @@ struct AstSelect {
 
 /* ---- other statements ---- */
 
-/* value AST_DEFAULT allowed. steps: SET column.name[1] = ...: a text literal for a name, an expression for an index. */
-typedef struct AstAssign { Str column; AstExpr *value; Pos pos; AstExprs steps; } AstAssign;
+/* value AST_DEFAULT allowed. steps: SET column.name[1] = ...: a text literal for a name, an expression for an index.
+ * width: of SET (a, b) = (SELECT x, y): `value` is the subquery, the same for each column, and `item` (from 1) which of its columns this one takes; else 0. */
+typedef struct AstAssign { Str column; AstExpr *value; Pos pos; AstExprs steps; int item, width; } AstAssign;
 typedef VEC(AstAssign) AstAssigns;
 
 typedef struct AstInsert {

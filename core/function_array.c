@@ -191,6 +191,9 @@ static bool change_items(Eval *ev, const Expr *e, const Value *args, const Value
 SCALAR(sql_array_remove) { return change_items(ev, e, args, NULL, out); }
 SCALAR(sql_array_replace) { return change_items(ev, e, args, &args[2], out); }
 
+/* "row item"(row, i): the resolver made the index, from 0. */
+SCALAR(sql_row_item) { return *out = args[0].u.tuple[args[1].u.i], true; }
+
 /* array_to_string(array, separator [, text for NULL]) */
 SCALAR(sql_array_to_string) {
     if (is_foreign(e, args, 0)) return *out = sqm_null(), true;

@@ -655,7 +655,8 @@ assign_steps(A) ::= assign_steps(A) assign_step(E). { PUSH(A, E); }
 assign_step(A) ::= DOT label(N). { A = parse_text(p, N); }
 assign_step(A) ::= LBRACKET expr(E) RBRACKET. { A = E; }
 assign(A) ::= LP(T) names(L) RP EQ row(R). { A = (AstAssigns){0}; AstExpr *e = parse_list(p, AST_ROW, T.at, &R); parse_assign_row(p, &A, T.at, &L, e); }
-assign(A) ::= LP(T) names(L) RP EQ ROW LP exprs(R) RP. { A = (AstAssigns){0}; AstExpr *e = parse_list(p, AST_ROW, T.at, &R); parse_assign_row(p, &A, T.at, &L, e); }
+assign(A) ::= LP(T) names(L) RP EQ ROW row(R). { A = (AstAssigns){0}; AstExpr *e = parse_list(p, AST_ROW, T.at, &R); parse_assign_row(p, &A, T.at, &L, e); }
+assign(A) ::= LP(T) names(L) RP EQ selectwp(S). { A = (AstAssigns){0}; parse_assign_select(p, &A, T.at, &L, S); }
 
 dml(A) ::= with_opt(W) UPDATE(T) only_opt qname(N) alias_opt(L) SET assigns(S) from_opt(F) where_opt(C) returning_opt(R). {
     A = parse_stmt(p, STMT_UPDATE, T.at);

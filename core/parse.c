@@ -633,12 +633,18 @@ Stmt *parse_stmt(Parse *p, StmtTag tag, int at) {
 }
 
 void parse_assign(Parse *p, AstAssigns *list, int at, Token column, AstExpr *value) {
-    vec_push(p->arena, list, ((AstAssign){column.text, value, parse_span(p, at), {0}}));
+    vec_push(p->arena, list, ((AstAssign){.column = column.text, .value = value, .pos = parse_span(p, at)}));
 }
 
 void parse_assign_row(Parse *p, AstAssigns *list, int at, const AstNames *columns, AstExpr *row) {
     if (row->args.n != columns->n) fail(p->cc, SQM_ERROR_SYNTAX, parse_span(p, at), "the number of columns does not match the number of values");
-    for (int i = 0; i < columns->n; i++) vec_push(p->arena, list, ((AstAssign){columns->at[i], row->args.at[i], parse_span(p, at), {0}}));
+    for (int i = 0; i < columns->n; i++) vec_push(p->arena, list, ((AstAssign){.column = columns->at[i], .value = row->args.at[i], .pos = parse_span(p, at)}));
+}
+
+void parse_assign_select(Parse *p, AstAssigns *list, int at, const AstNames *columns, AstSelect *select) {
+    AstExpr *row = parse_query_node(p, AST_SUBQUERY, select->pos.at, select);
+    for (int i = 0; i < columns->n; i++)
+        vec_push(p->arena, list, ((AstAssign){.column = columns->at[i], .value = row, .pos = parse_span(p, at), .item = i + 1, .width = columns->n}));
 }
 
 static Str trimmed(const Parse *p, Pos pos) {

@@ -101,6 +101,7 @@ AstFrom *parse_join(Parse *p, AstFrom *left, JoinKind kind, AstFrom *right, cons
 Stmt *parse_stmt(Parse *p, StmtTag tag, int at);
 void parse_assign(Parse *p, AstAssigns *list, int at, Token column, AstExpr *value);
 void parse_assign_row(Parse *p, AstAssigns *list, int at, const AstNames *columns, AstExpr *row);
+void parse_assign_select(Parse *p, AstAssigns *list, int at, const AstNames *columns, AstSelect *select);
 Str parse_expr_text(Parse *p, const AstExpr *e, Pos pos);                   /* the text of a stored expression, % undone */
 Str parse_select_text(Parse *p, const AstSelect *s, Pos pos);
 AstColumnDef *parse_column(Parse *p, Token name, AstType *type);

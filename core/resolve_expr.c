@@ -694,6 +694,17 @@ static Expr *sublink(Resolver *r, Scope *scope, SublinkKind kind, const AstSelec
     return e;
 }
 
+Expr *resolve_row_subquery(Resolver *r, Scope *scope, const AstExpr *e, int width) { return sublink(r, scope, SUBLINK_SCALAR, e->select, width, e->pos); }
+
+Expr *expr_item(Resolver *r, Expr *row_subquery, int i) {
+    const Target *t = &row_subquery->subquery->targets.at[i];
+    Expr *item = expr_new(r, EXPR_FUNC, t->expr->type, true, t->expr->pos);
+    item->function = function_find(STR("row item"), 2);
+    add_arg(r, item, row_subquery);
+    add_arg(r, item, expr_const(r, sqm_int(i), TYPE(INT4), item->pos));
+    return item;
+}
+
 static Expr *quantified(Resolver *r, Scope *scope, const AstExpr *e, SublinkKind kind, Operator op) {
     Expr *operand = resolve_expr(r, scope, e->args.at[0]);
     Expr *link = sublink(r, scope, kind, e->select, 0, e->pos);
@@ -722,7 +733,7 @@ static bool is_comparison(Operator op) { return op == OP_EQ || op == OP_NE || op
 /* (a, b) = (SELECT x, y ...): a scalar subquery whose one row is a value; none is NULL. */
 static Expr *row_against_subquery(Resolver *r, Scope *scope, const AstExpr *e) {
     Expr *row = resolve_expr(r, scope, e->args.at[0]);
-    Expr *link = sublink(r, scope, SUBLINK_SCALAR, e->args.at[1]->select, row->args.n, e->args.at[1]->pos);
+    Expr *link = resolve_row_subquery(r, scope, e->args.at[1], row->args.n);
     for (int i = 0; i < row->args.n; i++) {
         Type theirs = link->subquery->targets.at[i].expr->type;
         row->args.at[i] = expr_coerce(r, row->args.at[i], theirs);
@@ -903,7 +914,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
         }
         break;
     case AST_EXISTS: out = sublink(r, scope, SUBLINK_EXISTS, e->select, 0, e->pos); break;
-    case AST_SUBQUERY: out = sublink(r, scope, SUBLINK_SCALAR, e->select, 1, e->pos); break;
+    case AST_SUBQUERY: out = resolve_row_subquery(r, scope, e, 1); break;
     case AST_ARRAY_SELECT: out = sublink(r, scope, SUBLINK_ARRAY, e->select, 1, e->pos); break;
     case AST_LIKE: out = like(r, scope, e); break;
     case AST_CASE: out = resolve_case(r, scope, e); break;

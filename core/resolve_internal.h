@@ -64,6 +64,9 @@ Expr *expr_cast(Resolver *r, Expr *e, Type to);                              /* 
 Expr *expr_coerce(Resolver *r, Expr *e, Type to);                            /* literals and parameters of unknown type only */
 Expr *expr_and(Resolver *r, Expr *a, Expr *b);                               /* NULL operands are TRUE */
 Expr *expr_compare(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos);
+/* A subquery whose one row is a value: of `width` columns, a row if that isn't 1; NULL without a row. */
+Expr *resolve_row_subquery(Resolver *r, Scope *scope, const AstExpr *e, int width);
+Expr *expr_item(Resolver *r, Expr *row_subquery, int i);                    /* column i of it, from 0 */
 SortKey resolve_sort_key(Expr *e, const AstOrder *o);
 Expr *resolve_set_function(Resolver *r, Scope *scope, const AstExpr *e, Rel *rel);   /* FROM f(...): columns are added to rel */
 

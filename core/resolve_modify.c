@@ -108,6 +108,16 @@ static Expr *assignable(Resolver *r, const Table *t, int c, Expr *e) {
     return out;
 }
 
+/* The value of SET. (a, b) = (SELECT x, y ...): the subquery is resolved with the first of the columns; *row keeps it for the others. */
+static Expr *assigned_value(Resolver *r, Scope *scope, const Table *t, int c, const AstAssign *a, Expr **row) {
+    if (!a->width) return assignable(r, t, c, resolve_expr(r, scope, a->value));
+    if (a->item == 1) *row = resolve_row_subquery(r, scope, a->value, a->width);
+    if (a->width == 1) return assignable(r, t, c, *row);
+    /* Each column asks for the row, and is answered from memory: but not if it may differ. */
+    if ((*row)->subquery->is_volatile) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, a->value->pos, "assigning a row from a subquery with volatile functions is not supported");
+    return assignable(r, t, c, expr_item(r, *row, a->item - 1));
+}
+
 /* ---- what a written row must go through ---- */
 
 static Walk note_column(Expr *e, void *context) {
@@ -380,6 +390,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
     Rel *stored = ins->row->rels.at[0];
     vec_push(r->cc->arena, &both.visible, stored);
     Rel *excluded = resolve_table_rel(r, &both, t, STR("excluded"), s->table_pos);
+    Expr *row = NULL;
     for (int i = 0; i < s->conflict_set.n; i++) {
         const AstAssign *a = &s->conflict_set.at[i];
         int c = find_column(r, t, a->column, a->pos);
@@ -393,7 +404,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
         excluded->hidden_names = true;
         vec_push(r->cc->arena, &qualified.visible, excluded);
         if (a->steps.n) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "assigning to a part of a column in ON CONFLICT DO UPDATE is not supported");
-        Expr *value = a->value->tag == AST_DEFAULT ? (ins->defaults.at[c] ? ins->defaults.at[c] : default_marker(r, a->pos)) : assignable(r, t, c, resolve_expr(r, &qualified, a->value));
+        Expr *value = a->value->tag == AST_DEFAULT ? (ins->defaults.at[c] ? ins->defaults.at[c] : default_marker(r, a->pos)) : assigned_value(r, &qualified, t, c, a, &row);
         Assign assign = {c, value};
         vec_push(r->cc->arena, &ins->conflict_set, assign);
     }
@@ -477,6 +488,7 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->from);
     scope.clause = "UPDATE SET";
     int recomputed = -1;
+    Expr *row = NULL;
     for (int i = 0; i < s->set.n; i++) {
         const AstAssign *a = &s->set.at[i];
         int c = find_column(r, m->table, a->column, a->pos);
@@ -507,7 +519,7 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
             const Column *column = &m->table->columns.at[c];
             value = column->default_text.n ? resolve_default(r->cc, r->catalog, column->default_text) : expr_const(r, sqm_null(), column->type, a->pos);
         } else {
-            value = assignable(r, m->table, c, resolve_expr(r, &scope, a->value));
+            value = assigned_value(r, &scope, m->table, c, a, &row);
         }
         add_assignment(r, m, c, value, a->column);
     }
