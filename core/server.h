@@ -67,6 +67,14 @@ bool server_write(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *
  * over with server_statement_begin. When it returns false with *retry false, `error` tells why. On a standalone server it does nothing. */
 bool server_statement_begin(Server *s, sqm_error_t *error);
 bool server_statement_end(Server *s, bool ok, bool *retry, sqm_error_t *error);
+/* The bracketed statement's last write met somebody's lock, or a row that was changed after the snapshot. */
+bool server_met_lock(const Server *s);
+/* The snapshot of the bracketed statement was made for it: nothing had been written before. */
+bool server_snapshot_is_new(const Server *s);
+/* It knows how to do without the row that the lock was on: server_statement_end() doesn't wait before it sets *retry. */
+void server_statement_hurry(Server *s);
+/* Would this write meet a lock of another transaction? Tried on the newest rows, beside the statement's transaction, which has just met a conflict. */
+bool server_is_locked(Server *s, const bson_t *command);
 /* Outside every transaction, by its own session: counters of __schema__, DDL, introspection. `admin_db`: run on "admin". If a transaction is open with
  * locks that a DDL would wait for, `suspend` aborts the server's transaction first; the journal is replayed at the next command. */
 bool server_command(Server *s, const bson_t *command, bool admin_db, bool suspend, bson_t *reply, sqm_error_t *error);

@@ -74,6 +74,7 @@ struct Server {
     bool live;
     bool first;                         /* the live transaction's first command is still to be sent: it carries the read concern */
     bool conflict;                      /* the bracketed statement met a write conflict and has to start over */
+    bool hurried;                       /* ... at once */
     int hopeless;                       /* times in a row that a replay met a row which somebody has changed and committed */
     bool forget_time;                   /* the collections changed meanwhile: the next replay cannot be at `time` */
     bool journal_lost;                  /* past JOURNAL_LIMIT: no way back */

@@ -276,24 +276,36 @@ static bool begin_live(Server *s, sqm_error_t *error) {
     return true;
 }
 
-/* Would `command` meet a write conflict now? Tried in a transaction of its own, which is given up at once. *time: when it was tried. */
-static bool is_free(Server *s, const bson_t *command, Stamp *time) {
+/* Tries `command` in a transaction of its own, which is given up at once. *time: when it was tried. */
+static bool try_beside(Server *s, const bson_t *command, Failure *failure, Stamp *time) {
     mongoc_client_session_t *session = s->channel->sessions[SESSION_PROBE];
     bson_t with, concern, reply;
-    bson_error_t text;
-    Failure failure;
-    if (!mongoc_client_session_start_transaction(session, s->transaction_opts, &text)) return false;
+    if (!mongoc_client_session_start_transaction(session, s->transaction_opts, &failure->text)) {
+        failure->network = true;
+        return false;
+    }
     bson_copy_to(command, &with);
     BSON_APPEND_DOCUMENT_BEGIN(&with, "readConcern", &concern);
     BSON_APPEND_UTF8(&concern, "level", "snapshot");
     bson_append_document_end(&with, &concern);
-    bool ok = server_send(s, s->database, &with, &s->channel->opts[SESSION_PROBE], SEND_RAW, &reply, &failure);
-    bool answer = ok || !(failure.transient || failure.network || failure.code == 112);       /* a duplicate key is an answer too */
+    bool ok = server_send(s, s->database, &with, &s->channel->opts[SESSION_PROBE], SEND_RAW, &reply, failure);
     *time = reply_time(&reply);
     mongoc_client_session_abort_transaction(session, NULL);
     bson_destroy(&reply);
     bson_destroy(&with);
-    return answer;
+    return ok;
+}
+
+/* Would `command` get through now? */
+static bool is_free(Server *s, const bson_t *command, Stamp *time) {
+    Failure failure = {0};
+    return try_beside(s, command, &failure, time) || !(failure.transient || failure.network || failure.code == 112);     /* a duplicate key is an answer too */
+}
+
+bool server_is_locked(Server *s, const bson_t *command) {
+    Failure failure = {0};
+    Stamp time;
+    return !try_beside(s, command, &failure, &time) && failure.code == 112;
 }
 
 /* The replay of `command` met a write conflict on the snapshot at Server.time. If there is none on a new one, the other transaction has committed, unless it gave up just in
@@ -745,12 +757,19 @@ bool server_write(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *
 bool server_statement_begin(Server *s, sqm_error_t *error) {
     if (!server_check(s, error)) return false;
     if (s->statement_depth++ > 0 || !s->pool->transactions) return true;
-    s->conflict = false;
+    s->conflict = s->hurried = false;
+    block_on(s, NULL);
     if (!s->open) s->implicit = true;
     else if (s->live && s->journal_n == 0 && !s->snapshot_isolation) transaction_suspend(s);
     s->statement_mark = s->journal_n;
     return true;
 }
+
+bool server_met_lock(const Server *s) { return s->conflict && s->blocked; }
+
+bool server_snapshot_is_new(const Server *s) { return s->statement_mark == 0 && !s->snapshot_isolation; }
+
+void server_statement_hurry(Server *s) { s->hurried = true; }
 
 static Outcome commit_live(Server *s, sqm_error_t *error) {
     Outcome outcome = bring_up(s, error);
@@ -829,7 +848,7 @@ bool server_statement_end(Server *s, bool ok, bool *retry, sqm_error_t *error) {
         end_waiting(s);
         return ok;
     }
-    if (may_retry && wait_turn(s)) {
+    if (may_retry && (s->hurried || wait_turn(s))) {
         *retry = true;
         return false;
     }

@@ -9,20 +9,11 @@ from djongo import _sqm
 LOCK_TIMEOUT = 10
 
 
-@pytest.fixture
-def connect(uri, database):
-    made = []
-
-    def make(**options):
-        made.append(_sqm.connect(uri, database, **options))
-        return made[-1]
-
-    setup = make(autocommit=True)
+@pytest.fixture(autouse=True)
+def tables(connect):
+    setup = connect(autocommit=True)
     run(setup, "CREATE TABLE t (id integer PRIMARY KEY, v integer NOT NULL)")
     run(setup, "INSERT INTO t SELECT i, 0 FROM generate_series(1, 10) AS g(i)")
-    yield make
-    for connection in made:
-        connection.close()
 
 
 def run(connection, sql):
@@ -132,13 +123,3 @@ def test_nowait_answers_at_once(connect):
     assert time.monotonic() - begin < 2
     b.rollback()
     assert run(b, "SELECT v FROM t WHERE id = 2 FOR UPDATE NOWAIT") == [(0,)]
-
-
-def test_skip_locked_is_refused_or_right(connect):
-    a, b = connect(), connect()
-    run(a, "SELECT v FROM t WHERE id = 1 FOR UPDATE")
-    try:
-        rows = run(b, "SELECT id FROM t WHERE id < 3 ORDER BY id FOR UPDATE SKIP LOCKED")
-    except _sqm.NotSupportedError:
-        return
-    assert rows == [(2,)]
