@@ -10,7 +10,7 @@
  * committed then, and a transaction that only reads costs nothing. Once something was written, reads go into the transaction's snapshot. At snapshot isolation
  * the first command fixes the snapshot for everything, and a write conflict is an error at once.
  * Restarts never lose somebody else's update: the replay's snapshot is a moment at which our locks were still held, so a row changed by others since
- * is a write conflict of the replay. */
+ * is a write conflict of the replay. A transaction of which nothing is known but what its writes reported is replayed on the newest rows instead, as if it had come later. */
 #ifndef SQM_SERVER_H
 #define SQM_SERVER_H
 
@@ -50,6 +50,8 @@ void server_view_close(ServerView *v);      /* NULL is fine */
 bool server_read(Server *s, ServerView *view, const bson_t *command, ServerCursor **out, sqm_error_t *error);
 /* 1: *doc is the next document, valid until the next call; 0: end; -1: error. */
 int server_cursor_next(ServerCursor *c, const bson_t **doc, sqm_error_t *error);
+/* Something was read for the open transaction by server_command_read(). */
+void server_note_read(Server *s);
 /* True when the next document is already here (no network wait). */
 bool server_cursor_buffered(const ServerCursor *c);
 void server_cursor_close(ServerCursor *c);  /* NULL is fine */
