@@ -58,6 +58,8 @@ void exec_clear(Exec *x) {
     server_view_close(x->view);
     x->view = NULL;
     x->view_open = false;
+    if (x->locked) hash_free(x->locked);
+    x->locked = NULL;
     arena_free(&x->arena);
     x->sublinks = NULL;
     x->ctes = NULL;

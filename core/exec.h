@@ -36,6 +36,7 @@ typedef struct Exec {
     sqm_error_t *error;
     struct SublinkState *sublinks;  /* by EXPR_SUBLINK number */
     struct CteState *ctes;      /* by Cte number */
+    struct Hash *locked;        /* rows that SKIP LOCKED has found locked (lock.c); NULL: none yet */
     QueryRun *runs;             /* all that are open, newest first */
     ExecStats *stats;    /* EXPLAIN ANALYZE: per operator rows/time/commands; NULL otherwise */
 } Exec;

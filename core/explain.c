@@ -111,7 +111,10 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
     case PLAN_LIMIT: counts(out, p); break;
     case PLAN_SETOP: text_addf(out, " %s%s", q->set_op == SET_UNION ? "UNION" : q->set_op == SET_INTERSECT ? "INTERSECT" : "EXCEPT", q->set_all ? " ALL" : ""); break;
     case PLAN_RESULT: if (p->never) text_adds(out, " no rows: the condition is never true"); break;
-    case PLAN_PROJECT: case PLAN_DISTINCT: case PLAN_LOCK: case PLAN_CHOOSE: break;
+    case PLAN_PROJECT: case PLAN_DISTINCT: case PLAN_CHOOSE: break;
+    case PLAN_LOCK:
+        if (p->locking.at[0].wait == LOCK_SKIP) { text_adds(out, " skip locked"); counts(out, p); }
+        break;
     }
 }
 

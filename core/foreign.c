@@ -377,6 +377,7 @@ bool foreign_ask(Foreign *f, Server *s, bool *satisfied, sqm_error_t *error) {
         BSON_APPEND_DOCUMENT_BEGIN(&command, "cursor", &cursor_options);
         BSON_APPEND_INT32(&cursor_options, "batchSize", VALUES_AT_ONCE);
         bson_append_document_end(&command, &cursor_options);
+        server_note_read(s);
         ok = server_command_read(s, &command, &cursor, error);
         while (ok && (r = server_cursor_next(cursor, &doc, error)) > 0)
             if (bson_iter_init_find(&it, doc, "g")) mark(&f->groups[bson_iter_as_int64(&it)], doc, STR("v"));

@@ -175,6 +175,8 @@ void hash_free(Hash *h);
 
 /* A whole number: LIMIT, OFFSET, frame offsets, NTILE's argument. NULL gives *null. */
 bool eval_integer(Eval *ev, const Expr *e, int64_t *out, bool *null);
+/* LIMIT and OFFSET of the plan, -1: all rows. */
+bool eval_limit(Eval *ev, const Plan *p, int64_t *limit, int64_t *offset);
 bool value_integer(Eval *ev, const Value *v, int64_t *out);
 
 #endif

@@ -337,11 +337,15 @@ static Plan *sort(Planner *p, const Query *q, Plan *plan) {
     return plan;
 }
 
+static bool skips_locked(const Query *q) { return q->locking.n && q->locking.at[0].wait == LOCK_SKIP; }
+
 static Plan *lock(Planner *p, Query *q, Plan *plan) {
     Plan *l = plan_new(p, PLAN_LOCK, plan);
     for (int i = 0; i < q->locking.n; i++) {
         const AstLocking *one = &q->locking.at[i];
-        if (one->wait == LOCK_SKIP) fail(p->cc, SQM_ERROR_NOT_SUPPORTED, one->pos, "SKIP LOCKED is not supported: MongoDB tells of a lock only by failing");
+        if (one->wait == LOCK_SKIP && one->share)
+            fail_hint(p->cc, SQM_ERROR_NOT_SUPPORTED, one->pos, "Use FOR UPDATE.", "FOR SHARE SKIP LOCKED is not supported: MongoDB has no shared locks of rows");
+        if ((one->wait == LOCK_SKIP) != skips_locked(q)) fail(p->cc, SQM_ERROR_NOT_SUPPORTED, one->pos, "SKIP LOCKED must stand in all FOR UPDATE clauses of a query or in none");
         vec_push(p->cc->arena, &l->locking, *one);
         for (int k = 0; k < q->rels.n; k++) {
             bool wanted = one->of.n == 0;
@@ -353,6 +357,17 @@ static Plan *lock(Planner *p, Query *q, Plan *plan) {
         }
     }
     return l;
+}
+
+/* What LIMIT counts are the rows that have been locked, where some are skipped. */
+static Plan *limit_and_lock(Planner *p, Query *q, Plan *plan) {
+    if (!q->locking.n) return limit(p, q, plan);
+    if (!skips_locked(q)) return lock(p, q, limit(p, q, plan));
+    if (q->with_ties) fail(p->cc, SQM_ERROR_SYNTAX, q->locking.at[0].pos, "SKIP LOCKED and WITH TIES options cannot be used together");
+    plan = lock(p, q, plan);
+    plan->limit = q->limit;
+    plan->offset = q->offset;
+    return limit(p, q, plan);
 }
 
 /* _id of every table to be locked must be fetched: decided before scans are made. */
@@ -433,8 +448,7 @@ static Plan *top(Planner *p, Query *q, Plan *plan) {
             plan_indexed_order(p, q, plan);
             plan = sort(p, q, plan);
         }
-        plan = limit(p, q, plan);
-        if (q->locking.n) plan = lock(p, q, plan);
+        plan = limit_and_lock(p, q, plan);
         plan = q->set_op == SET_NONE ? project(p, q, plan) : plan;
     } else {
         plan = project(p, q, plan);
@@ -454,8 +468,7 @@ static Plan *top(Planner *p, Query *q, Plan *plan) {
             if (q->distinct) plan = plan_new(p, PLAN_DISTINCT, plan);
             if (q->order.n) plan = sort(p, q, plan);
         }
-        plan = limit(p, q, plan);
-        if (q->locking.n) plan = lock(p, q, plan);
+        plan = limit_and_lock(p, q, plan);
     }
     return plan;
 }

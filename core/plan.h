@@ -26,7 +26,7 @@ typedef enum PlanTag {
     PLAN_SORT,          /* left; sort keys; top-n when a LIMIT stands right above it (`limit`, `offset`) */
     PLAN_LIMIT,         /* left; limit, offset, with_ties (over query->order) */
     PLAN_SETOP,         /* the blocks query->left and query->right; sets slots 0..n-1 */
-    PLAN_LOCK           /* left; SELECT ... FOR UPDATE: write-touches the rows of `lock_rels` */
+    PLAN_LOCK           /* left; SELECT ... FOR UPDATE: write-touches the rows of `lock_rels`; SKIP LOCKED: of `limit` + `offset` rows that nobody has locked */
 } PlanTag;
 
 typedef enum JoinMethod {
@@ -49,7 +49,7 @@ typedef struct Plan {
     Exprs match;                    /* SCAN: conjuncts done by the server (mql_can_match); constants in them are evaluated when the scan opens */
     Exprs narrow;                   /* SCAN: conditions of the FILTER above by which the server may leave out rows (mql_can_narrow) */
     SortKeys sort;                  /* SCAN: done by the server; keys are VARs of this relation, or paths into them, with the server's NULL order */
-    Expr *limit, *offset;           /* SCAN, SORT (top-n), LIMIT */
+    Expr *limit, *offset;           /* SCAN, SORT (top-n), LIMIT, LOCK (SKIP LOCKED) */
     bool with_ties;
     Expr *wanted_limit, *wanted_offset;     /* SCAN, JOIN by key: LIMIT and OFFSET of the block, which stand above; about so many rows will do. A hint */
     int slack;                      /* SCAN, JOIN: so many times as many, because conditions above drop rows; 0: no hint */

@@ -10,7 +10,7 @@
  * committed then, and a transaction that only reads costs nothing. Once something was written, reads go into the transaction's snapshot. At snapshot isolation
  * the first command fixes the snapshot for everything, and a write conflict is an error at once.
  * Restarts never lose somebody else's update: the replay's snapshot is a moment at which our locks were still held, so a row changed by others since
- * is a write conflict of the replay. */
+ * is a write conflict of the replay. A transaction of which nothing is known but what its writes reported is replayed on the newest rows instead, as if it had come later. */
 #ifndef SQM_SERVER_H
 #define SQM_SERVER_H
 
@@ -50,6 +50,8 @@ void server_view_close(ServerView *v);      /* NULL is fine */
 bool server_read(Server *s, ServerView *view, const bson_t *command, ServerCursor **out, sqm_error_t *error);
 /* 1: *doc is the next document, valid until the next call; 0: end; -1: error. */
 int server_cursor_next(ServerCursor *c, const bson_t **doc, sqm_error_t *error);
+/* Something was read for the open transaction by server_command_read(). */
+void server_note_read(Server *s);
 /* True when the next document is already here (no network wait). */
 bool server_cursor_buffered(const ServerCursor *c);
 void server_cursor_close(ServerCursor *c);  /* NULL is fine */
@@ -67,6 +69,14 @@ bool server_write(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *
  * over with server_statement_begin. When it returns false with *retry false, `error` tells why. On a standalone server it does nothing. */
 bool server_statement_begin(Server *s, sqm_error_t *error);
 bool server_statement_end(Server *s, bool ok, bool *retry, sqm_error_t *error);
+/* The bracketed statement's last write met somebody's lock, or a row that was changed after the snapshot. */
+bool server_met_lock(const Server *s);
+/* The snapshot of the bracketed statement was made for it: nothing had been written before. */
+bool server_snapshot_is_new(const Server *s);
+/* It knows how to do without the row that the lock was on: server_statement_end() doesn't wait before it sets *retry. */
+void server_statement_hurry(Server *s);
+/* Would this write meet a lock of another transaction? Tried on the newest rows, beside the statement's transaction, which has just met a conflict. */
+bool server_is_locked(Server *s, const bson_t *command);
 /* Outside every transaction, by its own session: counters of __schema__, DDL, introspection. `admin_db`: run on "admin". If a transaction is open with
  * locks that a DDL would wait for, `suspend` aborts the server's transaction first; the journal is replayed at the next command. */
 bool server_command(Server *s, const bson_t *command, bool admin_db, bool suspend, bson_t *reply, sqm_error_t *error);

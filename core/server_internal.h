@@ -7,7 +7,8 @@
  *   - `live`: libmongoc's session is inside a transaction; journal[0 .. applied) has been done in it, nothing else has.
  *   - not `live`: the server holds nothing of ours; the next command starts a transaction and replays journal[0 .. n) on it.
  *   - `time`: a moment at which the server still held our locks on everything that journal[0 .. applied) wrote. A replay starts its snapshot
- *     there, so a document that somebody else changed since then makes the replay fail with a write conflict instead of overwriting it. */
+ *     there, so a document that somebody else changed since then makes the replay fail with a write conflict instead of overwriting it.
+ *   - not `observed`: nothing was read since the first write, no statement failed or was taken back, and each write that came after the first changed something. */
 #ifndef SQM_SERVER_INTERNAL_H
 #define SQM_SERVER_INTERNAL_H
 
@@ -74,8 +75,10 @@ struct Server {
     bool live;
     bool first;                         /* the live transaction's first command is still to be sent: it carries the read concern */
     bool conflict;                      /* the bracketed statement met a write conflict and has to start over */
+    bool hurried;                       /* ... at once */
     int hopeless;                       /* times in a row that a replay met a row which somebody has changed and committed */
     bool forget_time;                   /* the collections changed meanwhile: the next replay cannot be at `time` */
+    bool observed;                      /* the caller knows more of the open transaction's state than what each write of the journal reported: is_blind() */
     bool journal_lost;                  /* past JOURNAL_LIMIT: no way back */
     uint64_t generation;                /* counts the server's transactions: views and cursors belong to one */
     Stamp time, fixed_time;             /* fixed_time: the snapshot of a transaction at snapshot isolation */

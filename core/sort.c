@@ -92,8 +92,7 @@ static bool add_top(SortNode *s, size_t *full) {
     return true;
 }
 
-/* How many rows somebody above wants; false: error. */
-static bool row_limit(Eval *ev, const Plan *p, int64_t *limit, int64_t *offset) {
+bool eval_limit(Eval *ev, const Plan *p, int64_t *limit, int64_t *offset) {
     bool null;
     *limit = -1;
     *offset = 0;
@@ -116,7 +115,7 @@ static bool load(SortNode *s) {
     size_t full = 0;
     s->loaded = true;
     s->seen = 0;
-    if (!row_limit(n->ev, n->plan, &limit, &offset)) return false;
+    if (!eval_limit(n->ev, n->plan, &limit, &offset)) return false;
     s->top = limit < 0 || n->plan->with_ties || limit > INT32_MAX / 2 || offset > INT32_MAX / 2 ? -1 : limit + offset;
     if (s->top == 0) return true;
     int r;
@@ -199,7 +198,7 @@ static int limit_next(Node *n) {
     LimitNode *l = (LimitNode *)n;
     if (!l->started) {
         l->started = true;
-        if (!row_limit(n->ev, n->plan, &l->limit, &l->offset)) return -1;
+        if (!eval_limit(n->ev, n->plan, &l->limit, &l->offset)) return -1;
         l->ended = l->limit == 0;
         for (; l->offset > 0 && !l->ended; l->offset--) {
             int r = node_next(n->left);

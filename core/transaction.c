@@ -15,6 +15,9 @@
  * while our lock was away: no waiting helps, and the transaction fails at once (is_hopeless). So that this is rare, whoever waits holds on to what it has (hold_on). After a second it
  * lets go, which is how deadlocks end: one of the two gets through, and the other finds its rows changed.
  *
+ * A transaction that nobody has looked into (is_blind) is then replayed on the newest rows: `n = n + 1` adds to what the others have left. It is then as if its statements had only come now, each
+ * of them answers what it answered, and no other question was asked. That needs reports compared one by one: updates and deletes aren't merged.
+ *
  * Consecutive replayed inserts become one command per collection (they can't see each other); consecutive updates or deletes of one collection likewise.
  *
  * Writes that change nothing are not journalled: at read committed nobody may rely on rows that were not there.
@@ -84,7 +87,7 @@ void transaction_clear(Server *s) {
     bson_free(s->written);
     s->written = NULL;
     s->written_n = s->written_cap = 0;
-    s->open = s->implicit = s->failed = s->conflict = s->forget_time = s->journal_lost = s->fixed_used = false;
+    s->open = s->implicit = s->failed = s->conflict = s->observed = s->forget_time = s->journal_lost = s->fixed_used = false;
     s->time = s->fixed_time = (Stamp){0, 0};
     s->journal_bytes = 0;
     s->applied = s->statement_depth = s->statement_mark = 0;
@@ -124,6 +127,7 @@ static JournalEntry outcome_of(const bson_t *reply) {
 
 static void journal_add(Server *s, const bson_t *command, const bson_t *reply) {
     JournalEntry e = outcome_of(reply);
+    if (e.value || (e.n == 0 && s->journal_n > 0)) s->observed = true;
     if (e.n == 0) {
         entry_free(&e);
         return;
@@ -144,6 +148,13 @@ static void journal_add(Server *s, const bson_t *command, const bson_t *reply) {
         s->journal_lost = true;
         s->journal_bytes = 0;
     }
+}
+
+/* May the journal be run on newer rows than those it was written on? Whoever has read rows since the first write, or met an error, may have decided by what he saw what came next. */
+static bool is_blind(const Server *s) { return s->open && !s->observed && !s->snapshot_isolation; }
+
+void server_note_read(Server *s) {
+    if (in_transaction(s) && (s->journal_n > 0 || s->statement_depth > 0)) s->observed = true;
 }
 
 /* ---- the server's transaction ---- */
@@ -276,24 +287,36 @@ static bool begin_live(Server *s, sqm_error_t *error) {
     return true;
 }
 
-/* Would `command` meet a write conflict now? Tried in a transaction of its own, which is given up at once. *time: when it was tried. */
-static bool is_free(Server *s, const bson_t *command, Stamp *time) {
+/* Tries `command` in a transaction of its own, which is given up at once. *time: when it was tried. */
+static bool try_beside(Server *s, const bson_t *command, Failure *failure, Stamp *time) {
     mongoc_client_session_t *session = s->channel->sessions[SESSION_PROBE];
     bson_t with, concern, reply;
-    bson_error_t text;
-    Failure failure;
-    if (!mongoc_client_session_start_transaction(session, s->transaction_opts, &text)) return false;
+    if (!mongoc_client_session_start_transaction(session, s->transaction_opts, &failure->text)) {
+        failure->network = true;
+        return false;
+    }
     bson_copy_to(command, &with);
     BSON_APPEND_DOCUMENT_BEGIN(&with, "readConcern", &concern);
     BSON_APPEND_UTF8(&concern, "level", "snapshot");
     bson_append_document_end(&with, &concern);
-    bool ok = server_send(s, s->database, &with, &s->channel->opts[SESSION_PROBE], SEND_RAW, &reply, &failure);
-    bool answer = ok || !(failure.transient || failure.network || failure.code == 112);       /* a duplicate key is an answer too */
+    bool ok = server_send(s, s->database, &with, &s->channel->opts[SESSION_PROBE], SEND_RAW, &reply, failure);
     *time = reply_time(&reply);
     mongoc_client_session_abort_transaction(session, NULL);
     bson_destroy(&reply);
     bson_destroy(&with);
-    return answer;
+    return ok;
+}
+
+/* Would `command` get through now? */
+static bool is_free(Server *s, const bson_t *command, Stamp *time) {
+    Failure failure = {0};
+    return try_beside(s, command, &failure, time) || !(failure.transient || failure.network || failure.code == 112);     /* a duplicate key is an answer too */
+}
+
+bool server_is_locked(Server *s, const bson_t *command) {
+    Failure failure = {0};
+    Stamp time;
+    return !try_beside(s, command, &failure, &time) && failure.code == 112;
 }
 
 /* The replay of `command` met a write conflict on the snapshot at Server.time. If there is none on a new one, the other transaction has committed, unless it gave up just in
@@ -312,7 +335,9 @@ static Outcome replay_command(Server *s, const bson_t *command, const JournalEnt
     Outcome outcome = OUTCOME_DONE;
     if (!send_inside(s, command, &reply, &failure)) {
         outcome = judge(s, &failure, command, &reply, error);
-        if (outcome == OUTCOME_CONFLICT && failure.code == 112 && is_hopeless(s, command)) {
+        if (outcome == OUTCOME_CONFLICT && failure.code == 112 && is_blind(s)) {
+            s->forget_time = true;
+        } else if (outcome == OUTCOME_CONFLICT && failure.code == 112 && is_hopeless(s, command)) {
             error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "could not serialize access: \"%s\" was changed by another transaction while this one waited", command_collection(command));
             if (error) error->mongo_code = 112;
             outcome = OUTCOME_FAILED;
@@ -409,7 +434,7 @@ static Outcome replay(Server *s, sqm_error_t *error) {
             outcome = replay_command(s, s->journal[i].command, &s->journal[i], error, &time);
             continue;
         }
-        while (j < s->journal_n && (next = mergeable(&s->journal[j], &other, &items)) && strcmp(next, name) == 0 && (*name == 'i' || strcmp(other, collection) == 0)) j++;
+        while (j < s->journal_n && (next = mergeable(&s->journal[j], &other, &items)) && strcmp(next, name) == 0 && (*name == 'i' || (!is_blind(s) && strcmp(other, collection) == 0))) j++;
         outcome = replay_run(s, i, j, error, &time);
     }
     if (outcome != OUTCOME_DONE) return outcome;
@@ -533,7 +558,7 @@ static void report_time_out(const Server *s, sqm_error_t *error) {
  * server has let go of, before others take them: ROLLBACK TO will most likely follow. If it can't be had now, the next command will try again. */
 static void fail_open(Server *s, bool reachable) {
     if (!s->open) return;
-    s->failed = true;
+    s->failed = s->observed = true;
     if (!s->pool->transactions || s->journal_lost) return;
     int mark = s->savepoints_n ? s->savepoints[s->savepoints_n - 1].mark : 0;
     if (s->live && (s->applied < 0 || s->journal_n > mark)) {
@@ -574,6 +599,7 @@ bool server_reads_inside(const Server *s) {
 }
 
 bool transaction_read(Server *s, ServerView *view, const bson_t *command, bson_t *reply, sqm_error_t *error) {
+    server_note_read(s);
     bool used = view && view->used;
     if (used && !(s->live && s->generation == view->generation)) {
         bson_init(reply);
@@ -745,12 +771,19 @@ bool server_write(Server *s, const bson_t *command, bson_t *reply, sqm_error_t *
 bool server_statement_begin(Server *s, sqm_error_t *error) {
     if (!server_check(s, error)) return false;
     if (s->statement_depth++ > 0 || !s->pool->transactions) return true;
-    s->conflict = false;
+    s->conflict = s->hurried = false;
+    block_on(s, NULL);
     if (!s->open) s->implicit = true;
     else if (s->live && s->journal_n == 0 && !s->snapshot_isolation) transaction_suspend(s);
     s->statement_mark = s->journal_n;
     return true;
 }
+
+bool server_met_lock(const Server *s) { return s->conflict && s->blocked; }
+
+bool server_snapshot_is_new(const Server *s) { return s->statement_mark == 0 && !s->snapshot_isolation; }
+
+void server_statement_hurry(Server *s) { s->hurried = true; }
 
 static Outcome commit_live(Server *s, sqm_error_t *error) {
     Outcome outcome = bring_up(s, error);
@@ -829,7 +862,7 @@ bool server_statement_end(Server *s, bool ok, bool *retry, sqm_error_t *error) {
         end_waiting(s);
         return ok;
     }
-    if (may_retry && wait_turn(s)) {
+    if (may_retry && (s->hurried || wait_turn(s))) {
         *retry = true;
         return false;
     }
@@ -943,6 +976,7 @@ bool server_rollback_to(Server *s, Str name, sqm_error_t *error) {
         return error_set(error, SQM_ERROR_PROGRAM_LIMIT_EXCEEDED, "a transaction with more than %d MB of writes can only be rolled back as a whole", JOURNAL_LIMIT >> 20);
     }
     if (s->journal_n > p->mark) {
+        s->observed = true;
         if (s->live) cursor_park_all(s);
         journal_truncate(s, p->mark);
         if (s->live) s->applied = -1;

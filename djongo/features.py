@@ -25,8 +25,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_select_for_update_nowait = True
     has_select_for_update_of = True
     has_select_for_no_key_update = True
-    # MongoDB tells of a lock only by failing.
-    has_select_for_update_skip_locked = False
+    has_select_for_update_skip_locked = True
     # MongoDB's index order: NULL is the smallest value.
     nulls_order_largest = False
     order_by_nulls_first = True

@@ -19,7 +19,7 @@ LAYERS = [
     ("resolver", "resolve"),
     ("planner", "plan subquery optimise mql"),
     ("server", "server client transaction"),
-    ("execution", "lease schema counts exec node probe scan keys join rows group window sort setop foreign ddl dml"),
+    ("execution", "lease schema counts exec node probe scan lock keys join rows group window sort setop foreign ddl dml"),
     ("statement", "statement explain cache"),
     ("interface", "sqm api connection"),
     ("shell", "shell"),

@@ -22,3 +22,19 @@ def postgres():
 
     with databases.postgres() as connect:
         yield connect
+
+
+@pytest.fixture
+def connect(uri, database):
+    """Makes connections, which are closed at the end."""
+    from djongo import _sqm
+
+    made = []
+
+    def make(**options):
+        made.append(_sqm.connect(uri, database, **options))
+        return made[-1]
+
+    yield make
+    for connection in made:
+        connection.close()

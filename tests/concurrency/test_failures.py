@@ -203,6 +203,8 @@ def test_a_transaction_that_the_server_ends_for_its_age(server, table):
             run(connection, "UPDATE t SET v = 3 WHERE id = 31")
             connection.commit()
             assert run(table, "SELECT v FROM t WHERE id IN (30, 31)") == [(3,), (3,)]
+            # Somebody has, and it has read them.
+            run(connection, "SELECT v FROM t WHERE id = 30 FOR UPDATE")
             run(connection, "UPDATE t SET v = 4 WHERE id = 30")
             time.sleep(3.5)
             run(table, "UPDATE t SET v = 100 WHERE id = 30")
@@ -212,6 +214,13 @@ def test_a_transaction_that_the_server_ends_for_its_age(server, table):
             assert time.monotonic() - begin < 4
             connection.rollback()
             assert run(table, "SELECT v FROM t WHERE id IN (30, 31) ORDER BY id") == [(100,), (3,)]
+            # Somebody has, and it has only written: it comes after him.
+            run(connection, "UPDATE t SET v = v + 4 WHERE id = 30")
+            time.sleep(3.5)
+            run(table, "UPDATE t SET v = v + 100 WHERE id = 30")
+            run(connection, "UPDATE t SET v = 4 WHERE id = 31")
+            connection.commit()
+            assert run(table, "SELECT v FROM t WHERE id IN (30, 31) ORDER BY id") == [(204,), (4,)]
     finally:
         with server.client() as client:
             client.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=60)
