@@ -28,6 +28,8 @@ bool mql_is_mean(const Expr *e);
 bool mql_can_narrow(const Expr *e, const Rel *rel);
 /* JSON_VALUE of a type the server tells apart, of a column of rel, by names alone (mql_path.c). */
 bool mql_is_scalar_path(const Expr *e, const Rel *rel);
+/* The same with indexes of elements among the names (mql_element.c). */
+bool mql_is_element_path(const Expr *e, const Rel *rel);
 /* The VAR under a JSON_VALUE or JSON_QUERY for which a projection of the path (as far as it goes by names) is as good as the document; else NULL. */
 const Expr *mql_projected_root(const Expr *e);
 /* May this sort key be sorted by the server (a plain column; NULLs where MongoDB puts them)? */

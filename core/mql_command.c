@@ -82,7 +82,7 @@ bool mql_can_distinct(const Query *q, const Rel *rel) {
 
 bool mql_can_sort(const SortKey *key, const Rel *rel) {
     const Expr *e = key->expr;
-    if (rel->kind == REL_TABLE && mql_is_scalar_path(e, rel)) return e->type.tag != TYPE_UUID && e->type.tag != TYPE_UNKNOWN && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
+    if (rel->kind == REL_TABLE && (mql_is_scalar_path(e, rel) || mql_is_element_path(e, rel))) return e->type.tag != TYPE_UUID && e->type.tag != TYPE_UNKNOWN && key->nulls_first != key->descending;   /* UUIDs are of two kinds */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (!ordered_type(e->type) && e->type.tag != TYPE_BOOL && e->type.tag != TYPE_FLOAT8 && e->type.tag != TYPE_FLOAT4 && e->type.tag != TYPE_BYTEA) return false;
     return key->nulls_first != key->descending || !e->nullable;
@@ -486,8 +486,8 @@ static bool is_known(const Exprs *match, const Expr *path) {
     return false;
 }
 
-/* A path's value must be computed for sorting where documents may hold something else there. */
-static bool is_computed_key(const Plan *scan, const Expr *e) { return e->tag != EXPR_VAR && !is_known(&scan->match, e); }
+/* A path's value must be computed for sorting where documents may hold something else there, or the field may be another one as well. */
+static bool is_computed_key(const Plan *scan, const Expr *e) { return e->tag != EXPR_VAR && (mql_is_element_path(e, scan->rel) || !is_known(&scan->match, e)); }
 
 static bool has_computed_key(const Plan *scan) {
     for (int i = 0; i < scan->sort.n; i++)

@@ -85,7 +85,7 @@ static bool is_day(const Expr *e, const Rel *rel) {
 static bool can_function(const Expr *e, const Rel *rel) {
     const char *name = e->function->name;
     const Expr *column, *zone;
-    if (mql_is_scalar_path(e, rel)) return simple(e->type) && e->type.tag != TYPE_UUID && e->type.tag != TYPE_DATE;     /* UUIDs are of two kinds; a date may have a time there */
+    if (mql_is_scalar_path(e, rel) || mql_is_element_path(e, rel)) return simple(e->type) && e->type.tag != TYPE_UUID && e->type.tag != TYPE_DATE;     /* UUIDs are of two kinds; a date may have a time there */
     if ((strcmp(name, "+") == 0 || strcmp(name, "-") == 0 || strcmp(name, "*") == 0) && e->args.n == 2) {
         for (int i = 0; i < 2; i++)
             if (!exact_integer(e->args.at[i]->type) || !mql_can_express(e->args.at[i], rel)) return false;

@@ -21,11 +21,18 @@ typedef struct Place {
     Type type;
     bool path;      /* values of other classes are NULL, and arrays on the way or at the end are not looked into */
     uint32_t root;  /* how much of `field` the column is; a longer prefix that ends before the leaf is guarded */
+    const Expr *element;    /* a path that counts elements: `field` only finds candidates (mql_element.c); of `rel`, with an arena to say it in */
+    const Rel *rel;
+    Arena *arena;
 } Place;
 bool mql_is_json_value(const Expr *e);                      /* JSON_VALUE with NULL ON EMPTY and ON ERROR */
 bool mql_is_path(const Expr *e, const Rel *rel);            /* of a column of rel, whatever its type; all steps fit a dotted field */
 /* The dotted field that a projection needs for such a path. Empty: the whole column. */
 Str mql_projected_path(Arena *arena, const Rel *rel, const Expr *e);
+/* mql_element.c: paths with indexes, their dotted field, their value as an expression (of whatever type), and what stands for {field: ops}. */
+Str mql_element_field(Arena *arena, const Rel *rel, const Expr *e);
+void mql_express_element(Arena *arena, const Rel *rel, const Expr *e, bson_t *out, const char *key);
+void mql_append_element(const Place *at, const bson_t *ops, bson_t *item);
 /* The path's value as an expression: null unless it is of the type. */
 void mql_express_path(Arena *arena, const Rel *rel, const Expr *e, bson_t *out, const char *key);
 /* An array column or a path RETURNING an array, of a relation `level` blocks out. */
@@ -34,6 +41,10 @@ bool mql_told_apart(Type t);
 Place mql_place(Arena *arena, const Rel *rel, const Expr *e);
 /* {$type: class}: a value of the place's type, not NULL; needs the guards too. */
 void mql_append_class(const Place *at, bson_t *ops);
+/* {$in: [{$type: value}, [the type's BSON types]]}, of an expression's name. */
+void mql_append_class_test(bson_t *out, Str value, Type type);
+/* A member's name that a dotted field can hold. */
+bool mql_is_plain_step(const Expr *step);
 /* "$not: {$type: array}" beside the operators of the leaf, and the same for each prefix. Columns need none. */
 void mql_append_no_array(bson_t *ops);
 void mql_guard_leaf(const Place *at, bson_t *ops);

@@ -26,7 +26,7 @@ static bool scalar(Type t) {
 
 /* A column, or a path into one. A primary key kept in _id of an undeclared collection is a scalar whatever its type. */
 static bool plain_column(const Expr *e, const Rel *rel) {
-    if (mql_is_scalar_path(e, rel)) return true;
+    if (mql_is_scalar_path(e, rel) || mql_is_element_path(e, rel)) return true;
     if (rel->kind == REL_FUNCTION) return mql_is_column(e, rel) && mql_told_apart(e->type);     /* the element itself */
     if (!mql_is_column(e, rel) || rel->kind != REL_TABLE) return false;
     if (str_is(rel_field(rel, e->column), "_id")) return e->type.tag != TYPE_DOCUMENT && e->type.tag != TYPE_JSON;
@@ -85,6 +85,10 @@ static void add_never(Filter *f) {
 }
 
 static void begin_field(Filter *f, const Place *at, bson_t *item, bson_t *ops, char *key) {
+    if (at->element) {
+        bson_init(ops);
+        return;
+    }
     begin_item(f, item, key);
     bson_append_document_begin(item, at->field.p, (int)at->field.n, ops);
 }
@@ -100,6 +104,14 @@ static void add_guards(Filter *f, const Place *at) {
 }
 
 static void end_field(Filter *f, const Place *at, bson_t *item, bson_t *ops) {
+    if (at->element) {
+        char key[16];
+        begin_item(f, item, key);
+        mql_append_element(at, ops, item);
+        bson_append_document_end(f->out, item);
+        bson_destroy(ops);
+        return;
+    }
     mql_guard_leaf(at, ops);
     bson_append_document_end(item, ops);
     bson_append_document_end(f->out, item);
@@ -626,7 +638,7 @@ static bool add_distinct(Emit *em, Filter *f, const Expr *e, bool want) {
 
 /* What IS NULL can be asked of. */
 static bool nullable_place(const Expr *e, const Rel *rel) {
-    return mql_is_column(e, rel) || (mql_is_scalar_path(e, rel) && e->type.tag != TYPE_UNKNOWN) || (mql_is_path(e, rel) && (e->type.tag == TYPE_DOCUMENT || e->type.tag == TYPE_ARRAY || e->type.tag == TYPE_JSON));
+    return mql_is_column(e, rel) || mql_is_element_path(e, rel) || (mql_is_scalar_path(e, rel) && e->type.tag != TYPE_UNKNOWN) || (mql_is_path(e, rel) && (e->type.tag == TYPE_DOCUMENT || e->type.tag == TYPE_ARRAY || e->type.tag == TYPE_JSON));
 }
 
 static bool add_is(Emit *em, Filter *f, const Expr *e, bool want) {
@@ -736,7 +748,7 @@ static bool in_against_constants(const Expr *e, const Rel *rel) {
 static bool add_true(Emit *em, Filter *f, const Expr *e, bool want) {
     if (expr_is_constant(e)) return add_constant(em, f, e, want);
     if (mql_can_array(e, em->rel)) return mql_add_array(em, e, want, f->out, &f->n);
-    if (e->tag == EXPR_VAR || (mql_is_scalar_path(e, em->rel) && e->type.tag == TYPE_BOOL)) {
+    if (e->tag == EXPR_VAR || ((mql_is_scalar_path(e, em->rel) || mql_is_element_path(e, em->rel)) && e->type.tag == TYPE_BOOL)) {
         Value v = sqm_bool(want);
         Place at = mql_place(em->arena, em->rel, e);
         add_op(f, &at, "$eq", &v);
@@ -795,7 +807,7 @@ bool mql_can_match(const Expr *e, const Rel *rel) {
     case EXPR_SUBLINK:
         return e->sublink == SUBLINK_ANY && rel->kind == REL_TABLE && e->op == OP_EQ && !e->subquery->correlated && !e->subquery->is_volatile && plain_column(e->args.at[0], rel) &&
                scalar(e->args.at[0]->type);
-    case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: return e->type.tag == TYPE_BOOL && (mql_is_scalar_path(e, rel) || mql_can_express(e, rel));
+    case EXPR_FUNC: case EXPR_CASE: case EXPR_COALESCE: return e->type.tag == TYPE_BOOL && (mql_is_scalar_path(e, rel) || mql_is_element_path(e, rel) || mql_can_express(e, rel));
     case EXPR_CONST: case EXPR_PARAM: case EXPR_CAST: case EXPR_ROW: case EXPR_ARRAY: case EXPR_AGG: case EXPR_WINDOW: break;
     }
     return false;

@@ -5,7 +5,7 @@
  *     JSON_VALUE(blog, '$.name' RETURNING text) = 'x'   ->   {"blog.name": {$eq: "x", $not: {$type: "array"}}, "blog": {$not: {$type: "array"}}}
  * because a dotted field also looks into arrays, on the way (an array of blogs) and at its end (an array of names); and because a value of another class
  * than the type's is NULL, negations say the class too ({$nin: ["x"], $type: "string"}).
- * Not places, and decided here from the document itself: paths with indexes (authors.0 is also the key "0"), names with dots or a leading $, and
+ * Paths with indexes (authors.0 is also the key "0") are mql_element.c's. Not places, and decided here from the document itself: names with dots or a leading $, and
  * types whose stored form the server can't tell apart: bytea (from UUIDs), interval (from numbers), time (from dates). */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static bool is_call(const Expr *e, const char *name) { return e->tag == EXPR_FUN
 bool mql_is_json_value(const Expr *e) { return is_call(e, "json_value") && e->on_empty <= JSON_ON_NULL && e->on_error <= JSON_ON_NULL; }
 
 /* A member's name that a dotted field can hold. */
-static bool plain_step(const Expr *step) {
+bool mql_is_plain_step(const Expr *step) {
     if (step->tag != EXPR_CONST || step->value.type != SQM_TEXT || step->value.len == 0 || step->value.u.text[0] == '$') return false;
     return !memchr(step->value.u.text, '.', step->value.len) && !memchr(step->value.u.text, '\0', step->value.len);
 }
@@ -34,7 +34,7 @@ static bool is_number(const Expr *step) {
  * that is an array itself has fields "0", "1" ...: a name like that can't come first there. */
 static const Expr *path_root(const Expr *e, const Rel *rel, int level, bool *exact) {
     while (mql_is_json_value(e)) {
-        for (int i = 1; i < e->args.n; i++) *exact = *exact && plain_step(e->args.at[i]);
+        for (int i = 1; i < e->args.n; i++) *exact = *exact && mql_is_plain_step(e->args.at[i]);
         if (rel->kind == REL_FUNCTION && *exact && e->args.n > 1 && is_number(e->args.at[1])) *exact = false;
         e = e->args.at[0];
         if (!container(e->type)) return NULL;
@@ -81,6 +81,7 @@ static void append_steps(Text *t, const Expr *e, const Rel *rel, uint32_t *root)
 
 Place mql_place(Arena *arena, const Rel *rel, const Expr *e) {
     if (e->tag == EXPR_VAR && rel->kind == REL_TABLE) return (Place){.field = rel_field(rel, e->column), .type = e->type};
+    if (mql_is_element_path(e, rel)) return (Place){.field = mql_element_field(arena, rel, e), .type = e->type, .path = true, .element = e, .rel = rel, .arena = arena};
     Place at = {.type = e->type, .path = true};
     Text t = {.arena = arena};
     text_adds(&t, "");
@@ -121,7 +122,7 @@ void mql_guard_leaf(const Place *at, bson_t *ops) {
 
 int mql_guards(const Place *at) {
     int n = 0;
-    if (at->path)
+    if (at->path && !at->element)
         for (uint32_t i = at->root; i < at->field.n; i++) n += i > 0 && at->field.p[i] == '.';
     return n;
 }
@@ -140,51 +141,66 @@ void mql_append_guard(const Place *at, int which, bson_t *item) {
 
 /* ---- expressions ---- */
 
-/* {$cond: [{$in: [{$type: "$a.b"}, ["string"]]}, "$a.b", null]}: through an array on the way "$a.b" is an array, which no scalar type takes. */
-void mql_express_path(Arena *arena, const Rel *rel, const Expr *e, bson_t *out, const char *key) {
+void mql_append_class_test(bson_t *out, Str value, Type type) {
     static const char *const numbers[] = {"int", "long", "double", "decimal"};
-    Place at = mql_place(arena, rel, e);
-    Str path = arena_printf(arena, "$" STR_FMT, STR_ARG(at.field));
-    bson_t cond, list, test, both, pair, type, names, ne;
-    bool whole = type_is_integer(e->type);
-    bson_append_document_begin(out, key, -1, &cond);
-    bson_append_array_begin(&cond, "$cond", -1, &list);
-    bson_append_document_begin(&list, "0", -1, &test);
-    bson_t *holder = &test, first;
-    if (whole) {        /* NaN is no integer */
-        bson_append_array_begin(&test, "$and", -1, &both);
-        bson_append_document_begin(&both, "0", -1, &first);
-        holder = &first;
-    }
-    bson_append_array_begin(holder, "$in", -1, &pair);
-    bson_append_document_begin(&pair, "0", -1, &type);
-    bson_append_utf8(&type, "$type", -1, path.p, (int)path.n);
-    bson_append_document_end(&pair, &type);
+    bson_t pair, of, names;
+    bson_append_array_begin(out, "$in", -1, &pair);
+    bson_append_document_begin(&pair, "0", -1, &of);
+    bson_append_utf8(&of, "$type", -1, value.p, (int)value.n);
+    bson_append_document_end(&pair, &of);
     bson_append_array_begin(&pair, "1", -1, &names);
-    if (type_is_numeric(e->type)) {
+    if (type_is_numeric(type)) {
         char nth[16];
         for (int i = 0; i < 4; i++) {
             snprintf(nth, sizeof nth, "%d", i);
             bson_append_utf8(&names, nth, -1, numbers[i], -1);
         }
-    } else bson_append_utf8(&names, "0", -1, class_name(e->type), -1);
+    } else bson_append_utf8(&names, "0", -1, class_name(type), -1);
     bson_append_array_end(&pair, &names);
-    bson_append_array_end(holder, &pair);
-    if (whole) {
+    bson_append_array_end(out, &pair);
+}
+
+/* {$cond: [{$in: [{$type: "$a.b"}, ["string"]]}, "$a.b", null]}: through an array on the way "$a.b" is an array, which no scalar type takes. */
+static void append_typed(bson_t *out, const char *key, Str value, Type type) {
+    bson_t cond, list, test, both, first, ne;
+    bson_append_document_begin(out, key, -1, &cond);
+    bson_append_array_begin(&cond, "$cond", -1, &list);
+    bson_append_document_begin(&list, "0", -1, &test);
+    if (type_is_integer(type)) {        /* NaN is no integer */
+        bson_append_array_begin(&test, "$and", -1, &both);
+        bson_append_document_begin(&both, "0", -1, &first);
+        mql_append_class_test(&first, value, type);
         bson_append_document_end(&both, &first);
         bson_append_document_begin(&both, "1", -1, &first);
         bson_append_array_begin(&first, "$ne", -1, &ne);
-        bson_append_utf8(&ne, "0", -1, path.p, (int)path.n);
+        bson_append_utf8(&ne, "0", -1, value.p, (int)value.n);
         bson_append_double(&ne, "1", -1, NAN);
         bson_append_array_end(&first, &ne);
         bson_append_document_end(&both, &first);
         bson_append_array_end(&test, &both);
-    }
+    } else mql_append_class_test(&test, value, type);
     bson_append_document_end(&list, &test);
-    bson_append_utf8(&list, "1", -1, path.p, (int)path.n);
+    bson_append_utf8(&list, "1", -1, value.p, (int)value.n);
     bson_append_null(&list, "2", -1);
     bson_append_array_end(&cond, &list);
     bson_append_document_end(out, &cond);
+}
+
+void mql_express_path(Arena *arena, const Rel *rel, const Expr *e, bson_t *out, const char *key) {
+    Place at = mql_place(arena, rel, e);
+    if (!at.element) {
+        append_typed(out, key, arena_printf(arena, "$" STR_FMT, STR_ARG(at.field)), e->type);
+        return;
+    }
+    bson_t let, parts, vars;
+    bson_append_document_begin(out, key, -1, &let);
+    bson_append_document_begin(&let, "$let", -1, &parts);
+    bson_append_document_begin(&parts, "vars", -1, &vars);
+    mql_express_element(arena, rel, e, &vars, "v");
+    bson_append_document_end(&parts, &vars);
+    append_typed(&parts, "in", STR("$$v"), e->type);
+    bson_append_document_end(&let, &parts);
+    bson_append_document_end(out, &let);
 }
 
 /* ---- projections ---- */
@@ -195,7 +211,7 @@ const Expr *mql_projected_root(const Expr *e) {
     int names = 0;
     do {
         names = 0;      /* of the innermost call: the steps next to the column */
-        while (names + 1 < e->args.n && plain_step(e->args.at[names + 1])) names++;
+        while (names + 1 < e->args.n && mql_is_plain_step(e->args.at[names + 1])) names++;
         e = e->args.at[0];
     } while (mql_is_json_value(e));
     return e->tag == EXPR_VAR && e->column >= 0 && names ? e : NULL;
@@ -210,7 +226,7 @@ static bool append_names(Text *t, const Expr *e, const Rel *rel) {
     }
     if (!append_names(t, e->args.at[0], rel)) return false;
     for (int i = 1; i < e->args.n; i++) {
-        if (!plain_step(e->args.at[i])) return false;
+        if (!mql_is_plain_step(e->args.at[i])) return false;
         text_adds(t, ".");
         text_add(t, e->args.at[i]->value.u.text, e->args.at[i]->value.len);
     }

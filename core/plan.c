@@ -243,7 +243,7 @@ static bool push_sort(Planner *p, const Query *q, Plan *plan) {
     for (; n < q->order.n && !decided; n++) {
         const Expr *e = q->order.at[n].expr;
         bool column = e->tag == EXPR_VAR && e->level == 0 && e->rel == scan->rel->id;
-        if (!(mql_is_scalar_path(e, scan->rel) || column) || !mql_can_sort(&q->order.at[n], scan->rel)) return false;
+        if (!(mql_is_scalar_path(e, scan->rel) || mql_is_element_path(e, scan->rel) || column) || !mql_can_sort(&q->order.at[n], scan->rel)) return false;
         for (int k = 0; k < n; k++)   /* a sort document can't name a field twice */
             if (expr_equal(q->order.at[k].expr, e)) return false;
         decided = single && column && !e->nullable && e->column < scan->rel->table->columns.n && table_column_is_unique(scan->rel->table, e->column);

@@ -66,7 +66,7 @@ class Conditions:
         self.rng = random.Random(seed)
 
     def path(self, document, type_):
-        steps = "".join(self.rng.choice(['.a', '.b', '."0"', '."1"', '."odd key"', "[0]", "[1]", "[last]"][: 5 if self.rng.random() < 0.7 else 8]) for _ in range(self.rng.randrange(1, 4)))
+        steps = "".join(self.rng.choice(['.a', '.b', '."0"', '."1"', '."odd key"', "[0]", "[1]", "[last]"][: 5 if self.rng.random() < 0.5 else 8]) for _ in range(self.rng.randrange(1, 4)))
         return f"JSON_VALUE({document}, '${steps}' RETURNING {type_})"
 
     def simple(self, document):
@@ -102,7 +102,7 @@ class Conditions:
             f"{item} = ANY({array})", f"{item} = ANY({array})", f"NULL = ANY({array})", f"{array} @> {items}", f"{array} @> ARRAY[{item}, NULL]", f"{array} <@ {items}",
             f"{items} @> {array}", f"{array} && {items}", f"{items} && {array}", f"cardinality({array}) {rng.choice(['=', '<>', '>'])} {rng.randrange(4)}",
             f"array_length({array}, 1) {rng.choice(['=', '<>'])} {rng.randrange(4)}", f"{array} IS NULL", f"{array}[{rng.randrange(4)}] {rng.choice(['=', '<>', '<'])} {item}",
-            f"{array}[1] IS NULL", f"EXISTS (SELECT 1 FROM unnest({array}))",
+            f"{array}[1] IS NULL", f"JSON_VALUE(tags, '$[{rng.randrange(3)}]' RETURNING text) {rng.choice(['=', '<>', '<', 'LIKE'])} {self.element('tags')}", f"EXISTS (SELECT 1 FROM unnest({array}))",
         ])
 
     def about_element(self, alias, depth):

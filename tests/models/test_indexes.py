@@ -21,6 +21,24 @@ class Indexes(TransactionTestCase):
             Indexed.objects.create(word=str(i), blog={"name": f"n{i}"})
         self.assertIn("IXSCAN", Indexed.objects.filter(blog__name="n7").explain(analyze=True))
 
+    def test_used_for_an_element(self):
+        Indexed.objects.mongo_create_index("authors.0.name")
+        self.addCleanup(Indexed.objects.mongo_drop_index, "authors.0.name_1")
+        for i in range(50):
+            Indexed.objects.create(word=str(i), authors=[{"name": f"n{i}"}, {"name": "n7"}])
+        found = Indexed.objects.filter(authors__0__name="n7")
+        plan = found.explain(analyze=True)
+        self.assertIn("IXSCAN", plan)
+        self.assertNotIn("Filter", plan)
+        self.assertEqual(found.get().word, "7")
+
+    def test_the_key_0_is_no_index(self):
+        Indexed.objects.create(word="first", authors=[{"name": "a"}])
+        Indexed.objects.mongo_insert_one({"word": "odd", "authors": [{"name": "x"}, {"0": {"name": "a"}}]})
+        self.assertEqual([indexed.word for indexed in Indexed.objects.filter(authors__0__name="a")], ["first"])
+        self.assertEqual([indexed.word for indexed in Indexed.objects.exclude(authors__0__name="a")], ["odd"])
+        self.assertEqual([indexed.word for indexed in Indexed.objects.order_by("-authors__0__name")], ["odd", "first"])
+
     def test_unique(self):
         Indexed.objects.create(word="w", blog={"name": "a"}, authors=[{"name": "x", "email": "a@a.de"}])
         with self.assertRaises(IntegrityError), transaction.atomic():
