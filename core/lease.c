@@ -29,7 +29,8 @@
 enum {
     LEASE_MS = 1000, WATCH_LEASE_MS = 100, SLACK_MS = 400, WATCH_MS = 30000,
     REGISTERED_MS = 20000, REGISTER_EVERY_MS = 8000, FORGOTTEN_MS = 150000,
-    LOCK_MS = 15000, HEARTBEAT_MS = 4000, POLL_MS = 20, RENEWALS = 10
+    LOCK_MS = 15000, HEARTBEAT_MS = 4000, POLL_MS = 20, RENEWALS = 10,
+    IDLE_CATALOGS = 16
 };
 
 typedef struct Registration {
@@ -41,6 +42,7 @@ typedef struct Registration {
     bool refused;                   /* we may not write */
     Lease *leases;                  /* of this process' connections */
     int64_t revoked;                /* counts the times that DDL of this process has ended them */
+    Catalog *catalog;               /* the last one that a connection has loaded */
 } Registration;
 
 struct Lease {
@@ -71,8 +73,13 @@ static void after_fork(void) {
 static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork); }
 
 static Registration *find_registration(Server *s) {
-    for (Registration *r = registry; r; r = r->next)
-        if (r->server == server_identity(s)) return r;
+    for (Registration **at = &registry; *at; at = &(*at)->next)
+        if ((*at)->server == server_identity(s)) {
+            Registration *found = *at;
+            *at = found->next;
+            found->next = registry;
+            return registry = found;
+        }
     Registration *r = calloc(1, sizeof *r);
     if (!r) abort();
     bson_oid_t oid;
@@ -105,6 +112,18 @@ Lease *lease_open(Server *s) {
     return l;
 }
 
+/* A process that goes from database to database keeps the catalogues of those that it has connected to last. */
+static Catalog *idle_catalog(void) {
+    int idle = 0;
+    for (Registration *r = registry; r; r = r->next)
+        if (r->catalog && !r->leases && ++idle > IDLE_CATALOGS) {
+            Catalog *drop = r->catalog;
+            r->catalog = NULL;
+            return drop;
+        }
+    return NULL;
+}
+
 void lease_close(Lease *l) {
     if (!l) return;
     if (!server_forked(l->server)) {
@@ -115,7 +134,9 @@ void lease_close(Lease *l) {
                 *at = l->next;
                 break;
             }
+        Catalog *drop = idle_catalog();
         pthread_mutex_unlock(&registry_lock);
+        catalog_release(drop);
         pthread_mutex_destroy(&l->mutex);
         pthread_cond_destroy(&l->wake);
     }
@@ -127,6 +148,23 @@ int64_t lease_until(const Lease *l) { return l->until; }
 const _Atomic int64_t *lease_clock(const Lease *l) { return &l->until; }
 void lease_expire(Lease *l) { l->until = INT64_MIN; }
 int64_t lease_version(const Lease *l) { return l->version; }
+
+void lease_share(const Lease *l, Catalog *catalog) {
+    pthread_mutex_lock(&registry_lock);
+    Catalog *before = l->registration->catalog;
+    l->registration->catalog = catalog_retain(catalog);
+    pthread_mutex_unlock(&registry_lock);
+    catalog_release(before);
+}
+
+Catalog *lease_shared(const Lease *l) {
+    pthread_mutex_lock(&registry_lock);
+    Catalog *c = l->registration->catalog;
+    bool same = c && c->version != 0 && c->version == l->version;
+    if (same) catalog_retain(c);
+    pthread_mutex_unlock(&registry_lock);
+    return same ? c : NULL;
+}
 
 /* ---- reading the document ---- */
 

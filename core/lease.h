@@ -7,6 +7,7 @@
 #ifndef SQM_LEASE_H
 #define SQM_LEASE_H
 
+#include "catalog.h"
 #include "server.h"
 
 typedef struct Lease Lease;                             /* one per connection */
@@ -22,6 +23,11 @@ const _Atomic int64_t *lease_clock(const Lease *l);     /* the same, for server_
 void lease_expire(Lease *l);                            /* as if it had run out */
 int64_t lease_version(const Lease *l);                  /* of the last renewal; 0 when no DDL was ever run */
 bool lease_any_lock(const Lease *l);
+
+/* A new connection (Django's, by default, at each request) need not load what another of this process has loaded. lease_shared(): that, retained, if it is of the version that `l` trusts,
+ * else NULL. Version 0 is none: without declared tables nobody says what changes. */
+void lease_share(const Lease *l, Catalog *catalog);
+Catalog *lease_shared(const Lease *l);
 /* Is another connection changing this table? *broken: it was, and didn't finish. */
 bool lease_blocks(const Lease *l, Str table, bool *broken);
 

@@ -92,18 +92,31 @@ struct sqm_statement {
 
 /* ---- catalogue ---- */
 
+static void use_catalogue(sqm_connection_t *db, Catalog *catalog) {
+    catalog_release(db->catalog);
+    db->catalog = catalog;
+    arena_clear(&db->asked_arena);
+    db->asked.at = NULL;
+    db->asked.n = db->asked.cap = 0;
+}
+
 static bool load_catalogue(sqm_connection_t *db, sqm_error_t *error) {
     Catalog *fresh = NULL;
     for (int attempt = 0; attempt < STALE_ATTEMPTS; attempt++) {
         if (!lease_renew(db->lease, error) || !schema_load(db->server, str_from(db->database), &fresh, error)) return false;
-        bool same = fresh->version == lease_version(db->lease);
-        catalog_release(db->catalog);
-        db->catalog = fresh;
-        if (same) break;            /* else somebody has published in between */
+        use_catalogue(db, fresh);
+        if (fresh->version != lease_version(db->lease)) continue;       /* somebody has published in between */
+        lease_share(db->lease, fresh);
+        break;
     }
-    arena_clear(&db->asked_arena);
-    db->asked.at = NULL;
-    db->asked.n = db->asked.cap = 0;
+    return true;
+}
+
+/* What another connection of this process has loaded will do, if it is of the version that is to be trusted. */
+static bool take_catalogue(sqm_connection_t *db, sqm_error_t *error) {
+    Catalog *shared = lease_shared(db->lease);
+    if (!shared) return load_catalogue(db, error);
+    use_catalogue(db, shared);
     return true;
 }
 
@@ -111,8 +124,7 @@ static bool load_catalogue(sqm_connection_t *db, sqm_error_t *error) {
 static bool check_catalogue(sqm_connection_t *db, sqm_error_t *error) {
     if (!db->server || clock_ms() < lease_until(db->lease)) return true;
     if (!lease_renew(db->lease, error)) return false;
-    if (lease_version(db->lease) != db->catalog->version) return load_catalogue(db, error);
-    return true;
+    return lease_version(db->lease) == db->catalog->version || take_catalogue(db, error);
 }
 
 static bool is_blocked(sqm_connection_t *db, Str table, bool *broken) {
@@ -462,7 +474,7 @@ bool sqm_open(const char *uri, const char *database, const sqm_options_t *option
             db->lease = lease_open(db->server);
             server_guard(db->server, renew, db, lease_clock(db->lease));
         }
-        ok = ok && load_catalogue(db, error);
+        ok = ok && lease_renew(db->lease, error) && take_catalogue(db, error);
         if (ok && server_has_transactions(db->server)) db->foreign = foreign_new();
     }
     db->options.app_name = NULL;   /* the caller's memory */

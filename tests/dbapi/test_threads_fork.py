@@ -6,6 +6,7 @@ import textwrap
 import threading
 import time
 
+import pymongo
 import pytest
 
 from djongo import _sqm
@@ -223,3 +224,25 @@ def test_fork(uri, database, make_table, script):
     result = subprocess.run([sys.executable, "-c", source, uri, database, table], capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": path})
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
+
+
+def test_a_second_connection_loads_no_catalogue(connect, make_table, uri):
+    table = make_table("id integer PRIMARY KEY")
+    first = connect(autocommit=True)
+    first.cursor().execute(f"ALTER TABLE {table} ADD COLUMN added integer DEFAULT 7")
+    first.cursor().execute(f"INSERT INTO {table} (id) VALUES (1)")
+    first.tables()
+    with pymongo.MongoClient(uri) as client:
+
+        def listings():
+            return client.admin.command("serverStatus")["metrics"]["commands"]["listCollections"]["total"]
+
+        before = listings()
+        for _ in range(5):
+            with connect() as another:
+                assert another.cursor().execute(f"SELECT added FROM {table}").fetchall() == [(7,)]
+        assert listings() == before
+        first.cursor().execute(f"ALTER TABLE {table} DROP COLUMN added")
+        with connect() as another, pytest.raises(_sqm.ProgrammingError, match="added"):
+            another.cursor().execute(f"SELECT added FROM {table}")
+        assert listings() > before
