@@ -39,6 +39,9 @@ test-sanitize: build  ## the same under AddressSanitizer and UndefinedBehaviorSa
 test-server: build  ## the C tests that need a MongoDB
 	@$(PY) tools/run_tests.py sanitize server
 
+test-valgrind: build  ## the C unit tests and the golden tests under valgrind (apt-get install valgrind)
+	@$(PY) tools/run_tests.py valgrind
+
 test-layers: build  ## the allowed include edges
 	@$(PY) tools/run_tests.py layers
 

@@ -134,6 +134,7 @@ bool ast_equal(const AstExpr *a, const AstExpr *b) {
     if (a->tag != b->tag || a->op != b->op || a->parameter != b->parameter || a->negated != b->negated || a->distinct != b->distinct || a->star != b->star || a->like != b->like ||
         a->is != b->is || a->on_empty != b->on_empty || a->on_error != b->on_error || a->within_group != b->within_group || a->arms.n != b->arms.n)
         return false;
+    if (a->tag == AST_PARAMETER) return true;                  /* the number says which; a name, %(x)s, isn't printed */
     if (!str_eq(a->name, b->name) || !str_eq(a->qualifier, b->qualifier)) return false;
     if (a->tag == AST_LITERAL) return same_value(&a->literal, &b->literal);
     for (int i = 0; i < a->arms.n; i++)

@@ -1,36 +1,25 @@
 /* decimal.c - NUMERIC arithmetic on decimal128. See decimal.h for the contract.
  *
- * In and out: sqm_decimal_t, the 128 bits of BSON's decimal128 in binary integer (BID) encoding, which gcc's _Decimal128 has on this platform too,
- * so a value is reinterpreted, never converted. Sums and products go through the compiler's decimal type (correctly rounded at 34 digits).
- * Whatever depends on the scale (rounding, division, remainder, text) unpacks into sign, coefficient and exponent and works on unsigned __int128:
- * 10^34 needs 113 bits, so a digit step (times ten) cannot overflow. Example: 10 / 4 is asked for 16 digits after the point, 1.10 * 2 is 2.20.
- * Not here: powers, roots and logarithms; those are computed in double or by repeated multiplication by their callers. */
+ * In and out: sqm_decimal_t, the 128 bits of BSON's decimal128 in binary integer (BID) encoding. Everything unpacks into sign, coefficient and exponent and
+ * works on unsigned __int128, so that the digits are the same with every compiler and processor: 10^34 needs 113 bits, so a digit step (times ten) cannot
+ * overflow, and sums and products have room for three digits more before they are rounded to 34, half to even as IEEE 754 (and the server) does.
+ * Example: 10 / 4 is asked for 16 digits after the point, 1.10 * 2 is 2.20.
+ * Not here: roots, exponentials and logarithms (decimal_math.c). */
 #include "decimal.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef unsigned __int128 u128;
 
-enum { DIGITS = 34, EXPONENT_MIN = -6176, EXPONENT_MAX = 6111, DIVISION_DIGITS = 16 };
+enum { DIGITS = 34, EXPONENT_MIN = -6176, EXPONENT_MAX = 6111, DIVISION_DIGITS = 16, WORD_DIGITS = 38 };   /* 10^38 fits in 128 bits */
 
 /* ---- the encoding ---- */
 
 typedef struct Parts { bool negative; u128 coefficient; int exponent; } Parts;   /* of a finite decimal */
-
-static _Decimal128 native(Decimal a) {
-    _Decimal128 d;
-    memcpy(&d, &a, sizeof d);
-    return d;
-}
-
-static Decimal bits(_Decimal128 d) {
-    Decimal a;
-    memcpy(&a, &d, sizeof a);
-    return a;
-}
 
 static u128 power(int n) {                                     /* 10^n, n <= 38 */
     static const uint64_t small[] = {
@@ -40,11 +29,12 @@ static u128 power(int n) {                                     /* 10^n, n <= 38 
     return n <= 19 ? small[n] : (u128)small[19] * small[n - 19];
 }
 
-static int count_digits(u128 c) {                              /* 0 has none */
-    int n = 0;
-    for (; c > UINT64_MAX; c /= 10) n++;
-    for (uint64_t small = (uint64_t)c; small; small /= 10) n++;
-    return n;
+static int count_digits(u128 c) {                              /* 0 has none; c < 10^38 */
+    if (c == 0) return 0;
+    uint64_t high = (uint64_t)(c >> 64);
+    int bits = high ? 128 - __builtin_clzll(high) : 64 - __builtin_clzll((uint64_t)c);
+    int n = bits * 1233 >> 12;                                 /* log10(2) is 1233 / 4096 or a little less */
+    return n + (c >= power(n));
 }
 
 static Parts unpack(Decimal a) {
@@ -104,6 +94,11 @@ int decimal_sign(Decimal a) {
     return a.high >> 63 ? -1 : 1;
 }
 
+int decimal_weight(Decimal a) {
+    Parts p = unpack(a);
+    return p.coefficient ? count_digits(p.coefficient) - 1 + p.exponent : 0;
+}
+
 int decimal_scale(Decimal a) {
     if (!decimal_is_finite(a)) return 0;
     int exponent = unpack(a).exponent;
@@ -112,16 +107,105 @@ int decimal_scale(Decimal a) {
 
 /* ---- arithmetic ---- */
 
-/* An infinite result of finite operands is an overflow. */
-static bool finish(Decimal a, Decimal b, _Decimal128 result, Decimal *out) {
-    *out = bits(result);
-    if (decimal_is_nan(*out)) *out = NOT_A_NUMBER;
-    return !decimal_is_infinite(*out) || !decimal_is_finite(a) || !decimal_is_finite(b);
+/* A coefficient below 10^38, behind which nonzero digits were cut off if `more`, to 34 digits, half to even. False when the magnitude does not fit. */
+static bool round_even(Parts p, bool more, Decimal *out) {
+    int drop = count_digits(p.coefficient) - DIGITS;
+    if (drop < EXPONENT_MIN - p.exponent) drop = EXPONENT_MIN - p.exponent;
+    if (drop > WORD_DIGITS) {
+        p.coefficient = 0;
+    } else if (drop > 0) {
+        u128 unit = power(drop), rest = p.coefficient % unit;
+        p.coefficient /= unit;
+        if (rest > unit / 2 || (rest == unit / 2 && (more || p.coefficient % 2))) p.coefficient++;
+        p.exponent += drop;
+    }
+    return pack(p, out);
 }
 
-bool decimal_add(Decimal a, Decimal b, Decimal *out) { return finish(a, b, native(a) + native(b), out); }
-bool decimal_sub(Decimal a, Decimal b, Decimal *out) { return finish(a, b, native(a) - native(b), out); }
-bool decimal_mul(Decimal a, Decimal b, Decimal *out) { return finish(a, b, native(a) * native(b), out); }
+/* Drops n digits; true if one of them was nonzero. */
+static bool drop_digits(u128 *c, int n) {
+    u128 unit = n <= WORD_DIGITS ? power(n) : 0, whole = unit ? *c / unit : 0;
+    bool more = *c != (unit ? whole * unit : 0);
+    *c = whole;
+    return more;
+}
+
+/* The operand of the larger exponent is brought to the other's, as far as three digits beyond 34; past that the other one loses digits. */
+static bool add_finite(Parts x, Parts y, Decimal *out) {
+    if (x.exponent < y.exponent) {
+        Parts swap = x;
+        x = y;
+        y = swap;
+    }
+    int gap = x.exponent - y.exponent, room = DIGITS + 3 - count_digits(x.coefficient), up = gap < room || x.coefficient == 0 ? gap : room;
+    if (x.coefficient) x.coefficient *= power(up);
+    bool more = drop_digits(&y.coefficient, gap - up);
+    Parts sum = {.negative = x.negative, .exponent = x.exponent - up};
+    if (x.negative == y.negative) {
+        sum.coefficient = x.coefficient + y.coefficient;
+    } else if (x.coefficient >= y.coefficient) {
+        sum.coefficient = x.coefficient - y.coefficient - more; /* more: then x has 37 digits and y at most 33 */
+    } else {
+        sum.coefficient = y.coefficient - x.coefficient;
+        sum.negative = y.negative;
+    }
+    if (sum.coefficient == 0) sum.negative = x.negative && y.negative;
+    return round_even(sum, more, out);
+}
+
+/* 256 bits, the lowest word first. */
+typedef struct Wide { uint64_t words[4]; } Wide;
+
+static Wide multiply(u128 x, u128 y) {
+    uint64_t x0 = (uint64_t)x, x1 = (uint64_t)(x >> 64), y0 = (uint64_t)y, y1 = (uint64_t)(y >> 64);
+    u128 low = (u128)x0 * y0, cross = (u128)x1 * y0, other = (u128)x0 * y1;
+    u128 middle = (low >> 64) + (uint64_t)cross + (uint64_t)other, high = (u128)x1 * y1 + (cross >> 64) + (other >> 64) + (middle >> 64);
+    return (Wide){{(uint64_t)low, (uint64_t)middle, (uint64_t)high, (uint64_t)(high >> 64)}};
+}
+
+static uint64_t divide_wide(Wide *w, uint64_t divisor) {        /* -> remainder */
+    u128 rest = 0;
+    for (int i = 3; i >= 0; i--) {
+        rest = rest << 64 | w->words[i];
+        w->words[i] = (uint64_t)(rest / divisor);
+        rest %= divisor;
+    }
+    return (uint64_t)rest;
+}
+
+static bool multiply_finite(Parts x, Parts y, Decimal *out) {
+    Wide product = multiply(x.coefficient, y.coefficient);
+    int drop = count_digits(x.coefficient) + count_digits(y.coefficient) - WORD_DIGITS;
+    bool more = false;
+    Parts p = {.negative = x.negative != y.negative, .exponent = x.exponent + y.exponent};
+    while (drop > 0) {
+        int step = drop < 19 ? drop : 19;
+        more |= divide_wide(&product, (uint64_t)power(step)) != 0;
+        p.exponent += step;
+        drop -= step;
+    }
+    p.coefficient = (u128)product.words[1] << 64 | product.words[0];
+    return round_even(p, more, out);
+}
+
+static Decimal infinite(bool negative) { return negative ? decimal_neg(INFINITE) : INFINITE; }
+
+bool decimal_add(Decimal a, Decimal b, Decimal *out) {
+    if (decimal_is_finite(a) && decimal_is_finite(b)) return add_finite(unpack(a), unpack(b), out);
+    bool both = decimal_is_infinite(a) && decimal_is_infinite(b), opposite = both && decimal_sign(a) != decimal_sign(b);
+    if (decimal_is_nan(a) || decimal_is_nan(b) || opposite) *out = NOT_A_NUMBER;
+    else *out = decimal_is_infinite(a) ? infinite(decimal_sign(a) < 0) : infinite(decimal_sign(b) < 0);
+    return true;
+}
+
+bool decimal_sub(Decimal a, Decimal b, Decimal *out) { return decimal_add(a, decimal_neg(b), out); }
+
+bool decimal_mul(Decimal a, Decimal b, Decimal *out) {
+    if (decimal_is_finite(a) && decimal_is_finite(b)) return multiply_finite(unpack(a), unpack(b), out);
+    if (decimal_is_nan(a) || decimal_is_nan(b) || decimal_is_zero(a) || decimal_is_zero(b)) *out = NOT_A_NUMBER;
+    else *out = infinite(decimal_sign(a) != decimal_sign(b));
+    return true;
+}
 
 Decimal decimal_neg(Decimal a) {
     if (!decimal_is_nan(a)) a.high ^= UINT64_C(1) << 63;
@@ -154,27 +238,41 @@ static int division_scale(Parts a, Parts b) {
     return scale > 0 ? scale : 0;
 }
 
-bool decimal_div(Decimal a, Decimal b, Decimal *out) {
-    if (decimal_is_finite(a) && decimal_is_infinite(b)) return *out = decimal_from_int(0), true;
-    if (!decimal_is_finite(a) || !decimal_is_finite(b)) return finish(a, b, native(a) / native(b), out);
-    Parts x = unpack(a), y = unpack(b);
-    Parts q = {.negative = x.negative != y.negative, .exponent = x.exponent - y.exponent};
-    int scale = division_scale(x, y);
-    if (x.coefficient == 0) {
-        q.exponent = -scale;
-        return pack(q, out);
-    }
-    /* Long division: digit after digit until the scale is reached or 34 digits stand there, then round by the remainder. */
-    q.coefficient = x.coefficient / y.coefficient;
-    u128 rest = x.coefficient % y.coefficient, full = power(DIGITS - 1);
-    while (-q.exponent < scale && q.coefficient < full) {
-        rest *= 10;
-        q.coefficient = q.coefficient * 10 + rest / y.coefficient;
+/* Long division of nonzero numbers, as many digits at once as fit, until `scale` digits stand after the point or 34 in all; then rounded by the remainder. */
+static bool divide(Parts x, Parts y, int scale, Decimal *out) {
+    Parts q = {.negative = x.negative != y.negative, .exponent = x.exponent - y.exponent, .coefficient = x.coefficient / y.coefficient};
+    u128 rest = x.coefficient % y.coefficient;
+    int most = WORD_DIGITS - count_digits(y.coefficient);
+    while (-q.exponent < scale && q.coefficient < power(DIGITS - 1)) {
+        int step = DIGITS - count_digits(q.coefficient);
+        if (step > most) step = most;
+        if (step > scale + q.exponent) step = scale + q.exponent;
+        rest *= power(step);
+        q.coefficient = q.coefficient * power(step) + rest / y.coefficient;
         rest %= y.coefficient;
-        q.exponent--;
+        q.exponent -= step;
     }
     if (rest >= y.coefficient - rest) q.coefficient++;
     return pack(plain(q), out);
+}
+
+bool decimal_div(Decimal a, Decimal b, Decimal *out) {
+    if (!decimal_is_finite(a) || !decimal_is_finite(b)) {
+        if (decimal_is_finite(a) && decimal_is_infinite(b)) *out = decimal_from_int(0);
+        else if (decimal_is_infinite(a) && decimal_is_finite(b)) *out = infinite((decimal_sign(a) < 0) != (b.high >> 63));
+        else *out = NOT_A_NUMBER;
+        return true;
+    }
+    Parts x = unpack(a), y = unpack(b);
+    int scale = division_scale(x, y);
+    if (x.coefficient == 0) return pack((Parts){.negative = x.negative != y.negative, .exponent = -scale}, out);
+    return divide(x, y, scale, out);
+}
+
+bool decimal_quotient(Decimal a, Decimal b, Decimal *out) {
+    Parts x = unpack(a), y = unpack(b);
+    if (x.coefficient == 0) return *out = decimal_from_int(0), true;
+    return divide(x, y, 2 * -EXPONENT_MIN, out);
 }
 
 Decimal decimal_mod(Decimal a, Decimal b) {
@@ -197,11 +295,23 @@ Decimal decimal_mod(Decimal a, Decimal b) {
 
 /* ---- comparison ---- */
 
+static int compare_magnitudes(Parts x, Parts y) {               /* neither is zero */
+    int top_x = count_digits(x.coefficient) + x.exponent, top_y = count_digits(y.coefficient) + y.exponent;
+    if (top_x != top_y) return top_x < top_y ? -1 : 1;
+    /* As the first digits stand at the same place, the exponents are at most 33 apart, and the longer coefficient sets what the other grows to. */
+    if (x.exponent > y.exponent) x.coefficient *= power(x.exponent - y.exponent);
+    else y.coefficient *= power(y.exponent - x.exponent);
+    return (x.coefficient > y.coefficient) - (x.coefficient < y.coefficient);
+}
+
 int decimal_compare(Decimal a, Decimal b) {
     bool nan_a = decimal_is_nan(a), nan_b = decimal_is_nan(b);
     if (nan_a || nan_b) return nan_a - nan_b;
-    _Decimal128 x = native(a), y = native(b);
-    return (x > y) - (x < y);
+    int sign_a = decimal_sign(a), sign_b = decimal_sign(b);
+    if (sign_a != sign_b) return sign_a < sign_b ? -1 : 1;
+    if (sign_a == 0) return 0;
+    if (!decimal_is_finite(a) || !decimal_is_finite(b)) return sign_a * (decimal_is_infinite(a) - decimal_is_infinite(b));
+    return sign_a * compare_magnitudes(unpack(a), unpack(b));
 }
 
 int decimal_compare_int(Decimal a, int64_t b) { return decimal_compare(a, decimal_from_int(b)); }
@@ -303,6 +413,14 @@ Decimal decimal_from_int128(__int128 i) {
     return out;
 }
 
+Decimal decimal_shift(Decimal a, int digits) {
+    Parts p = unpack(a);
+    p.exponent += digits;
+    Decimal out = INFINITE;
+    pack(p, &out);
+    return out;
+}
+
 Decimal decimal_from_int(int64_t i) { return decimal_from_int128(i); }
 
 Decimal decimal_from_double(double d) {
@@ -345,7 +463,18 @@ bool decimal_to_int(Decimal a, int64_t *out) { return decimal_is_int(decimal_rou
 
 double decimal_to_double(Decimal a) {
     if (decimal_is_nan(a)) return NAN;
-    return (double)native(a);
+    if (decimal_is_infinite(a)) return a.high >> 63 ? -INFINITY : INFINITY;
+    Parts p = unpack(a);
+    double d;
+    if (p.coefficient < UINT64_C(1) << 53 && p.exponent >= -19 && p.exponent <= 19) {
+        double unit = (double)power(abs(p.exponent));           /* both exact, so one rounding */
+        d = p.exponent < 0 ? (double)p.coefficient / unit : (double)p.coefficient * unit;
+    } else {
+        char text[64];
+        snprintf(text, sizeof text, "%" PRIu64 "%019" PRIu64 "e%d", (uint64_t)(p.coefficient / power(19)), (uint64_t)(p.coefficient % power(19)), p.exponent);
+        d = strtod(text, NULL);
+    }
+    return p.negative ? -d : d;
 }
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }

@@ -77,6 +77,18 @@ bool datetime_add(Eval *ev, const Expr *e, const Value *left, const Value *right
     return scalar_fail(ev, SQM_ERROR_UNDEFINED_FUNCTION, "operator does not exist: %s %s %s", value_type_name(left), subtract ? "-" : "+", value_type_name(right));
 }
 
+/* In doubles, as PostgreSQL does it: the days first, what is left of a day joins the time. */
+static bool scale_interval(Eval *ev, int64_t usec, double x, bool divide, Value *out) {
+    double days = (double)(usec / USEC_DAY), time = (double)(usec % USEC_DAY);
+    days = divide ? days / x : days * x;
+    time = divide ? time / x : time * x;
+    if (!(fabs(days) < INT32_MAX)) return scalar_fail(ev, SQM_ERROR_INVALID_DATETIME, "interval out of range");
+    double seconds = rint((days - trunc(days)) * 86400 * 1e6) / 1e6;
+    time = rint(time + seconds * 1e6);
+    if (!(fabs(time) < 0x1p63)) return scalar_fail(ev, SQM_ERROR_INVALID_DATETIME, "interval out of range");
+    return give_interval(ev, (__int128)trunc(days) * USEC_DAY + (int64_t)time, out);
+}
+
 /* interval * number, number * interval, interval / number. */
 bool datetime_scale(Eval *ev, const Value *a, const Value *b, bool divide, Value *out, bool *handled) {
     *handled = is_moment(a) || is_moment(b);
@@ -87,9 +99,7 @@ bool datetime_scale(Eval *ev, const Value *a, const Value *b, bool divide, Value
     double x;
     if (!scalar_double(ev, number, &x)) return false;
     if (divide && x == 0) return scalar_fail(ev, SQM_ERROR_DIVISION_BY_ZERO, "division by zero");
-    long double usec = rintl(divide ? (long double)interval->u.i / x : (long double)interval->u.i * x);
-    if (!(fabsl(usec) < 9.2e18L)) return scalar_fail(ev, SQM_ERROR_INVALID_DATETIME, "interval out of range");
-    return give(out, SQM_INTERVAL, (int64_t)usec);
+    return scale_interval(ev, interval->u.i, x, divide, out);
 }
 
 /* ---- the clock ---- */

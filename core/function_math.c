@@ -4,8 +4,7 @@
  * times and intervals are datetime_add's and datetime_scale's, JSON's minus is sql_json_delete's. An untyped text operand is read as the other's type.
  * Functions are numeric for numeric arguments and double precision otherwise, integers included, as in PostgreSQL:
  *     7 / 2 = 3        7.0 / 2 = 3.5000000000000000        round(2.5) = 3        round(2.5::float8) = 2        sqrt(2.0) = 1.414213562373095
- * Roots, powers and logarithms of numerics are computed in long double and printed with PostgreSQL's number of digits, at most 18 significant;
- * integer powers are exact. */
+ * Roots, powers and logarithms of numerics have PostgreSQL's number of digits, as far as DECIMAL_KNOWN significant ones go; integer powers have 34. */
 #include <math.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -190,36 +189,18 @@ SCALAR(sql_shift_right) {
     return bit_operands(ev, args, ">>", &a, &b) && give_int(out, a >> (b & 63));
 }
 
-/* ---- numerics through long double ---- */
+/* ---- roots, powers, logarithms ---- */
 
-static long double long_double_of(Eval *ev, Decimal d) {
-    Str s = decimal_text(ev->arena, d);
-    long double value = 0, unit = 1;
-    bool fraction = false;
-    for (uint32_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '.') fraction = true;
-        if (s.p[i] < '0' || s.p[i] > '9') continue;
-        value = value * 10 + (s.p[i] - '0');
-        if (fraction) unit *= 10;
-    }
-    return (s.n && s.p[0] == '-' ? -value : value) / unit;
-}
+/* PostgreSQL's limits of a result's scale, and its significant digits at least. */
+enum { MOST_SCALE = 1000, SIGNIFICANT = 16 };
 
-/* `scale` digits after the point, but no more than the 18 significant ones that are known. */
-static bool give_long_double(Eval *ev, long double x, int scale, Value *out) {
-    if (!isfinite(x)) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
-    int whole = x == 0 ? 0 : (int)floorl(log10l(fabsl(x))) + 1, known = 18 - whole;
-    if (scale > 33) scale = 33;
-    char text[64];
+/* `scale` digits after the point, but no more than the significant ones that are known. */
+static bool give_known(Eval *ev, Decimal d, int scale, Value *out) {
+    if (!decimal_is_finite(d)) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
+    int known = DECIMAL_KNOWN - 1 - decimal_weight(d);
+    if (scale > MOST_SCALE) scale = MOST_SCALE;
     if (scale < 0) scale = 0;
-    int digits = known < scale ? known < 0 ? 0 : known : scale, length;
-    Decimal d;
-    if (known >= 0) length = snprintf(text, sizeof text, "%.*Lf", digits, x);
-    else length = snprintf(text, sizeof text, "%.17Le", x);
-    for (int i = 0; i < length; i++)
-        if (text[i] == ',') text[i] = '.';          /* some locale's point */
-    if (length <= 0 || (size_t)length >= sizeof text || decimal_from_text((Str){text, (uint32_t)length}, &d) != DECIMAL_OK) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
-    return give_decimal(out, decimal_round(d, digits, ROUND_HALF_AWAY));
+    return give_decimal(out, decimal_round(d, known < scale && !decimal_is_zero(d) ? known : scale, ROUND_HALF_AWAY));
 }
 
 static int larger(int a, int b) { return a > b ? a : b; }
@@ -246,7 +227,10 @@ static bool numeric_arguments(Eval *ev, const Value *args, int n, Decimal *d, do
 static bool bad_argument(Eval *ev, const char *message) { return scalar_fail(ev, SQM_ERROR_INVALID_ARGUMENT, "%s", message); }
 
 /* PostgreSQL keeps numerics in base 10000 and counts a root's digits in those. */
-static int weight_of(long double x) { return x == 0 ? 0 : (int)floorl(floorl(log10l(x)) / 4); }
+static int group_weight(Decimal d) {
+    int weight = decimal_weight(d);
+    return (weight - (weight < 0 ? 3 : 0)) / 4;
+}
 
 SCALAR(sql_sqrt) {
     Decimal d;
@@ -255,8 +239,17 @@ SCALAR(sql_sqrt) {
     if (!numeric_arguments(ev, args, 1, &d, &x, &numeric)) return false;
     if (numeric ? decimal_sign(d) < 0 : x < 0) return bad_argument(ev, "cannot take square root of a negative number");
     if (!numeric) return give_double(ev, sqrt(x), false, out);
-    long double value = long_double_of(ev, d);
-    return give_long_double(ev, sqrtl(value), larger(16 - ((weight_of(value) + 1) * 2 - 1), decimal_scale(d)), out);
+    return give_known(ev, decimal_sqrt(d), larger(SIGNIFICANT - ((group_weight(d) + 1) * 2 - 1), decimal_scale(d)), out);
+}
+
+/* e^d with 16 significant digits, and no fewer than `scale` after the point. Where PostgreSQL gives up is its own choice. */
+static bool exponential(Eval *ev, Decimal d, int scale, Value *out) {
+    enum { OVERFLOW = 6000 };
+    Decimal result;
+    if (decimal_compare_int(d, OVERFLOW) >= 0 || !decimal_exp(d, &result)) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
+    if (decimal_compare_int(d, -OVERFLOW) < 0) result = decimal_from_int(0);
+    double weight = decimal_to_double(d) * M_LOG10E;
+    return give_known(ev, result, larger(SIGNIFICANT - (int)(weight < -MOST_SCALE ? -MOST_SCALE : weight), scale), out);
 }
 
 SCALAR(sql_exp) {
@@ -265,9 +258,7 @@ SCALAR(sql_exp) {
     bool numeric;
     if (!numeric_arguments(ev, args, 1, &d, &x, &numeric)) return false;
     if (!numeric) return give_double(ev, exp(x), isfinite(x), out);
-    long double value = long_double_of(ev, d);
-    if (value >= 6000) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
-    return give_long_double(ev, expl(value), larger(16 - (int)(value * 0.434294481903252L), decimal_scale(d)), out);
+    return exponential(ev, d, decimal_scale(d), out);
 }
 
 static bool logarithm_domain(Eval *ev, bool zero, bool negative) {
@@ -275,45 +266,53 @@ static bool logarithm_domain(Eval *ev, bool zero, bool negative) {
     return !negative || bad_argument(ev, "cannot take logarithm of a negative number");
 }
 
-/* Digits before the first of ln(x): what PostgreSQL counts a logarithm's digits by. */
-static int logarithm_weight(long double x) {
-    long double ln = logl(x);
-    return ln == 0 ? 0 : (int)log10l(fabsl(ln));
+/* Where the first digit of ln(d) stands, as PostgreSQL estimates it: what a logarithm's digits are counted by. */
+static int logarithm_weight(Decimal d) {
+    Decimal beyond = d, one = decimal_from_int(1);
+    decimal_sub(d, one, &beyond);
+    if (decimal_compare_double(decimal_abs(beyond), 0.1) <= 0) return decimal_weight(beyond);
+    int weight = decimal_weight(d);
+    double ln = log(decimal_to_double(decimal_shift(d, -weight))) + weight * M_LN10;
+    return (int)log10(fabs(ln));
 }
 
-static bool logarithm(Eval *ev, const Value *args, long double (*wide)(long double), double (*plain)(double), Value *out) {
+static int logarithm_scale(int weight, int scale) { return larger(SIGNIFICANT - weight, scale); }
+
+SCALAR(sql_ln) {
     Decimal d;
     double x;
     bool numeric;
     if (!numeric_arguments(ev, args, 1, &d, &x, &numeric)) return false;
     if (numeric ? !logarithm_domain(ev, decimal_is_zero(d), decimal_sign(d) < 0) : !logarithm_domain(ev, x == 0, x < 0)) return false;
-    if (!numeric) return give_double(ev, plain(x), false, out);
-    long double value = long_double_of(ev, d);
-    int weight = logarithm_weight(value) - (wide == log10l ? logarithm_weight(10) : 0);
-    return give_long_double(ev, wide(value), larger(16 - weight, decimal_scale(d)), out);
+    if (!numeric) return give_double(ev, log(x), false, out);
+    return give_known(ev, decimal_ln(d), logarithm_scale(logarithm_weight(d), decimal_scale(d)), out);
 }
-SCALAR(sql_ln) { return logarithm(ev, args, logl, log, out); }
 
-/* log(x) to base 10, log(base, x). */
+static bool numeric_logarithm(Eval *ev, Decimal base, Decimal d, Value *out) {
+    Decimal below = decimal_ln(base), result;
+    if (decimal_is_zero(below)) return by_zero(ev);
+    if (!decimal_quotient(decimal_ln(d), below, &result)) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
+    return give_known(ev, result, logarithm_scale(logarithm_weight(d) - logarithm_weight(base), larger(decimal_scale(base), decimal_scale(d))), out);
+}
+
+/* log(x) to base 10, log(base, x). The latter is PostgreSQL's for numerics alone: doubles are read as its cast reads them. */
 SCALAR(sql_log) {
-    if (n == 1) return logarithm(ev, args, log10l, log10, out);
-    Decimal d[2];
-    double x[2];
+    Decimal d[2] = {decimal_from_int(10), decimal_from_int(10)};
+    double x[2] = {10, 10};
     bool numeric;
-    Value both[2] = {args[0], args[1]};
-    if (args[0].type == SQM_INT && args[1].type == SQM_INT) both[0] = scalar_from_decimal(decimal_from_int(args[0].u.i));
-    if (!numeric_arguments(ev, both, 2, d, x, &numeric)) return false;
-    for (int i = 0; i < 2; i++)
+    Value both[2] = {args[0], args[n - 1]};
+    if (n == 2 && args[0].type == SQM_INT && args[1].type == SQM_INT) both[0] = scalar_from_decimal(decimal_from_int(args[0].u.i));
+    int first = n == 1;                             /* of what the caller gave */
+    if (!numeric_arguments(ev, both + first, n, d + first, x + first, &numeric)) return false;
+    for (int i = first; i < 2; i++)
         if (numeric ? !logarithm_domain(ev, decimal_is_zero(d[i]), decimal_sign(d[i]) < 0) : !logarithm_domain(ev, x[i] == 0, x[i] < 0)) return false;
-    if (!numeric) {
-        if (x[0] == 1) return by_zero(ev);
-        return give_double(ev, x[0] == 10 ? log10(x[1]) : x[0] == 2 ? log2(x[1]) : (double)(logl(x[1]) / logl(x[0])), false, out);
-    }
-    long double base = long_double_of(ev, d[0]), value = long_double_of(ev, d[1]);
-    if (base == 1) return by_zero(ev);
-    long double result = base == 10 ? log10l(value) : base == 2 ? log2l(value) : logl(value) / logl(base);
-    int weight = logarithm_weight(value) - logarithm_weight(base);
-    return give_long_double(ev, result, larger(16 - weight, larger(decimal_scale(d[0]), decimal_scale(d[1]))), out);
+    if (numeric) return numeric_logarithm(ev, d[0], d[1], out);
+    if (n == 1) return give_double(ev, log10(x[1]), false, out);
+    if (x[0] == 1) return by_zero(ev);
+    if (!isfinite(x[0]) || !isfinite(x[1])) return give_double(ev, log(x[1]) / log(x[0]), false, out);
+    Value logarithm;
+    if (!numeric_logarithm(ev, decimal_from_double(x[0]), decimal_from_double(x[1]), &logarithm)) return false;
+    return give_double(ev, decimal_to_double(logarithm.u.decimal), false, out);
 }
 
 /* Exact as far as 34 digits go; false when it overflows. */
@@ -326,7 +325,15 @@ static bool integer_power(Decimal base, int64_t exponent, Decimal *out) {
         if (!decimal_mul(base, base, &base)) return false;
     }
     *out = result;
-    return exponent >= 0 || (!decimal_is_zero(result) && decimal_div(decimal_from_int(1), result, out));
+    return true;
+}
+
+/* A negative exponent's power is the reciprocal of the other, which may be too large or too small to be held. */
+static bool whole_power(Decimal base, int64_t exponent, Decimal *out) {
+    Decimal result;
+    bool held = integer_power(base, exponent, &result);
+    if (exponent >= 0 || !held) return *out = held ? result : decimal_from_int(0), held || exponent < 0;
+    return !decimal_is_zero(result) && decimal_quotient(decimal_from_int(1), result, out);
 }
 
 SCALAR(sql_power) {
@@ -341,17 +348,12 @@ SCALAR(sql_power) {
     if (!numeric) return give_double(ev, pow(x[0], x[1]), isfinite(x[0]) && isfinite(x[1]), out);
     int scale = larger(decimal_scale(d[0]), decimal_scale(d[1]));
     if (whole) {
-        long double magnitude = (long double)exponent * log10l(fabsl(long_double_of(ev, d[0])));
-        if (exponent < 0 && magnitude > -18 && magnitude < 18) {      /* a division would keep fewer digits */
-            if (!integer_power(d[0], -exponent, &result)) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
-            return give_long_double(ev, 1 / long_double_of(ev, result), larger(16, scale), out);
-        }
-        if (magnitude < -33) return give_decimal(out, decimal_round(decimal_from_int(0), larger(16, scale), ROUND_HALF_AWAY));
-        if (magnitude > 6144 || !integer_power(d[0], exponent, &result)) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
-        return give_decimal(out, decimal_round(result, larger(16, scale), ROUND_HALF_AWAY));
+        if (!whole_power(d[0], exponent, &result)) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
+        return give_decimal(out, decimal_round(result, larger(SIGNIFICANT, scale), ROUND_HALF_AWAY));
     }
-    long double value = powl(long_double_of(ev, d[0]), long_double_of(ev, d[1]));
-    return give_long_double(ev, value, larger(16 - (value == 0 || !isfinite(value) ? 0 : (int)log10l(value)), scale), out);
+    if (decimal_is_zero(d[0])) return give_decimal(out, decimal_round(decimal_from_int(0), SIGNIFICANT, ROUND_HALF_AWAY));
+    if (!decimal_mul(d[1], decimal_ln(d[0]), &result)) return scalar_fail(ev, SQM_ERROR_NUMERIC_OUT_OF_RANGE, "value overflows numeric format");
+    return exponential(ev, result, scale, out);
 }
 
 /* ---- rounding ---- */

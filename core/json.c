@@ -341,11 +341,10 @@ static void write_oid(Text *out, const uint8_t *p) {
 }
 
 static void write_date(Text *out, int64_t ms) {
-    int64_t seconds = ms / 1000 - (ms % 1000 < 0);
-    int fraction = (int)(ms - seconds * 1000);
-    time_t t = seconds;
+    time_t t = ms / 1000;
+    int fraction = (int)(ms % 1000);
     struct tm c;
-    if (ms < 0 || seconds > INT64_C(253402300799) || !gmtime_r(&t, &c)) {   /* Extended JSON writes years 1970..9999 as text, others as a number */
+    if (ms < 0 || t > INT64_C(253402300799) || !gmtime_r(&t, &c)) {   /* Extended JSON writes years 1970..9999 as text, others as a number */
         text_addf(out, "{\"$date\": {\"$numberLong\": \"%lld\"}}", (long long)ms);
         return;
     }

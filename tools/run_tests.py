@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the steps of the test ladder, adds up what they count, and ends with one line: "N passed, N failed".
 
-    run_tests.py [step ...]        without a step: all of them, in this order
+    run_tests.py [step ...]        without a step: all of them, in this order, but for those that run only when they are named
 
 A step is a command with a report that it writes (JUnit XML of pytest and meson, or the JSON of the Django suite's runner). What fails doesn't end the run: the
 next steps tell more. A step that breaks down, reports nothing, or passes its time limit counts as one failure, so no silence can pass for success.
@@ -54,9 +54,9 @@ def django_suite(path):
 
 
 class Step:
-    def __init__(self, name, commands, report=None, read=None, minutes=5, needs=None):
+    def __init__(self, name, commands, report=None, read=None, minutes=5, needs=None, named_only=False):
         self.name, self.commands, self.read, self.minutes, self.needs = name, commands, read, minutes, needs
-        self.report = report
+        self.report, self.named_only = report, named_only
 
 
 def pytest_step(name, *paths, minutes=5):
@@ -88,6 +88,14 @@ SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dextension=f
 SANITIZER_OPTIONS = ["ASAN_OPTIONS=detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1"]
 
 
+def valgrind_step():
+    """The C unit tests and the golden tests under valgrind; --trace-children follows the golden tests' script into the shell, the grammar check not into lemon."""
+    report = ROOT / "build" / "meson-logs" / "testlog-valgrind.junit.xml"
+    valgrind = "valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --trace-children=yes --trace-children-skip=*lemon"
+    command = [str(BIN / "meson"), "test", "-C", "build", "--no-rebuild", "--print-errorlogs", "--timeout-multiplier", "5"]
+    return Step("valgrind", [[*command, "--wrapper", valgrind, "--suite", "unit", "--suite", "golden"]], report, junit, minutes=8, named_only=True)
+
+
 def wheel_commands():
     """A wheel is built, installed where nothing of this tree is on the path, and imported."""
     place = REPORTS / "wheel"
@@ -114,6 +122,7 @@ def steps():
         meson_step("core", "build"),
         meson_step("sanitize", "build-sanitize", SANITIZE, SANITIZER_OPTIONS),
         server_step(),
+        valgrind_step(),
         Step("layers", [[PYTHON, "tests/check_layers.py"]], minutes=1, needs=["tests/check_layers.py"]),
         pytest_step("dbapi", "tests/dbapi", minutes=8),
         pytest_step("logic", "tests/logic", minutes=8),
@@ -195,7 +204,7 @@ def indent(text):
 
 def main():
     available = {step.name: step for step in steps()}
-    chosen = sys.argv[1:] or list(available)
+    chosen = sys.argv[1:] or [step.name for step in available.values() if not step.named_only]
     unknown = [name for name in chosen if name not in available]
     if unknown:
         sys.exit(f"{__doc__}\nno such step: {', '.join(unknown)}; there are {', '.join(available)}")

@@ -26,6 +26,7 @@ static const char *apply(Operation operation, const char *a, const char *b) {
     return operation(dec(a), dec(b), &out) ? text(out) : "overflow";
 }
 
+static const char *significant(Decimal d) { return text(decimal_round(d, DECIMAL_KNOWN - 1 - decimal_weight(d), ROUND_HALF_AWAY)); }
 static const char *rounded(const char *z, int scale, DecimalRounding how) { return text(decimal_round(dec(z), scale, how)); }
 
 TEST(texts) {
@@ -155,6 +156,66 @@ TEST(order) {
     CHECK_INT(decimal_compare_double(dec("-Infinity"), -1), -1);
 }
 
+/* Values to 40 digits, by another program; DECIMAL_KNOWN digits must be theirs. */
+TEST(roots_and_logarithms) {
+    Decimal d;
+    static const struct { const char *in, *sqrt, *ln; } cases[] = {
+        {"2", "1.414213562373095048801688724209698078570", "0.6931471805599453094172321214581765680755"},
+        {"4", "2", "1.386294361119890618834464242916353136151"},
+        {"0.5", "0.7071067811865475244008443621048490392848", "-0.6931471805599453094172321214581765680755"},
+        {"10", "3.162277660168379331998893544432718533720", "2.302585092994045684017991454684364207601"},
+        {"1000000", "1000", "13.81551055796427410410794872810618524561"},
+        {"0.0001", "0.01", "-9.210340371976182736071965818737456830404"},
+        {"1.000000001", "1.000000000499999999875000000062499999961", "9.999999995000000003333333330833333335333e-10"},
+        {"0.9999999999999999", "0.9999999999999999499999999999999987500000", "-1.000000000000000050000000000000003333333e-16"},
+        {"0.7", "0.8366600265340755479781720257851874893928", "-0.3566749439387323789126387112411844779640"},
+        {"0.69999", "0.8366540503696853555321537844136803337686", "-0.3566892297550598813525944043069989093731"},
+        {"1.42", "1.191637528781298495405212121297656771088", "0.3506568716131693627107037446024822496329"},
+        {"1.43", "1.195826074310139802112984075619561661399", "0.3576744442718159120794481101617194894248"},
+        {"3", "1.732050807568877293527446341505872366943", "1.098612288668109691395245236922525704647"},
+        {"9.999999999999999999999", "3.162277660168379331998735430549710114753", "2.302585092994045684017891454684364207601"},
+        {"123456789.123456789", "11111.11106611111096943055498174930232834", "18.63140176716801803269393334829653754280"},
+        {"99", "9.949874371066199547344798210012060051781", "4.595119850134589926852434051810180709117"},
+        {"1e-6000", "1e-3000", "-13815.51055796427410410794872810618524561"},
+        {"1e6100", "1e+3050", "14045.76906726367867250974787357462166637"},
+        {"7e-31", "8.366600265340755479781720257851874893928e-16", "-69.43422773376010289945238235177211070600"},
+        {"5.5e33", "74161984870956629.48711397440800713060980", "77.69005616104193280723842946109097158258"},
+        {"1234567890123456789012345678901234", "35136418288201442.53111222381699882131053", "76.19602909111916013364871971507264227308"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CHECK_STR(significant(decimal_sqrt(dec(cases[i].in))), significant(dec(cases[i].sqrt)));
+        CHECK_STR(significant(decimal_ln(dec(cases[i].in))), significant(dec(cases[i].ln)));
+    }
+    static const struct { const char *in, *exp; } powers[] = {
+        {"0", "1"},
+        {"1", "2.718281828459045235360287471352662497757"},
+        {"-1", "0.3678794411714423215955237701614608674458"},
+        {"0.5", "1.648721270700128146848650787814163571654"},
+        {"1e-20", "1.000000000000000000010000000000000000000"},
+        {"-0.0000001", "0.9999999000000049999998333333374999999167"},
+        {"10", "22026.46579480671651695790064528424436635"},
+        {"100.25", "3.451610733125923987136198599526574675092e+43"},
+        {"-46", "1.053061735755381237876332444942810880554e-20"},
+        {"1.151292546", "3.162277658596655102511039884427000079363"},
+        {"1.1512925465", "3.162277660177793932204652143072982693952"},
+        {"2.302585092994045684", "9.999999999999999999820085453156357923991"},
+        {"700", "1.014232054735004509455329595231267615205e+304"},
+        {"-2000.5", "1.562748002800391960126821160412937689816e-869"},
+        {"5999.9", "5.290076730106223251294639834673043051777e+2605"},
+        {"14000", "1.326620321137711275937776890335630900920e+6080"},
+        {"-14000", "7.537951771629720907593006284141135566874e-6081"},
+        {"12345.6789", "4.573215001197181597710868343170237088066e+5361"},
+    };
+    for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) CHECK_STR(decimal_exp(dec(powers[i].in), &d) ? significant(d) : "overflow", significant(dec(powers[i].exp)));
+    CHECK(!decimal_exp(dec("14200"), &d) && !decimal_exp(dec("1e40"), &d));
+    CHECK(decimal_exp(dec("-1e40"), &d) && decimal_is_zero(d));
+    CHECK(decimal_is_zero(decimal_sqrt(dec("0.00"))));
+    CHECK(decimal_quotient(dec("1"), dec("3"), &d));
+    CHECK_STR(text(d), "0.3333333333333333333333333333333333");
+    CHECK_INT(decimal_weight(dec("123.4")), 2);
+    CHECK_INT(decimal_weight(dec("0.05")), -2);
+}
+
 TEST(conversions) {
     int64_t i;
     CHECK(decimal_to_int(dec("2.5"), &i));
@@ -198,12 +259,61 @@ TEST(against_integers) {
     }
 }
 
+#ifdef __DECIMAL_BID_FORMAT__
+/* Where the compiler has a decimal type of the same bits, its sums, products, order and doubles are ours, digits and scales included. */
+static _Decimal128 native(Decimal a) {
+    _Decimal128 d;
+    memcpy(&d, &a, sizeof d);
+    return d;
+}
+
+static bool same(Operation operation, Decimal a, Decimal b, _Decimal128 expected) {
+    Decimal got, e;
+    memcpy(&e, &expected, sizeof e);
+    bool held = operation(a, b, &got);
+    return held ? got.low == e.low && got.high == e.high : decimal_is_infinite(e);
+}
+
+static uint64_t next(uint64_t *seed) {
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return *seed >> 11;
+}
+
+/* Up to 34 digits, often few of them or nines or zeros; exponents near each other, or anywhere. */
+static Decimal any_decimal(uint64_t *seed) {
+    char z[64];
+    int n = 0, digits = 1 + (int)(next(seed) % 34), kind = (int)(next(seed) % 4);
+    if (next(seed) % 2) z[n++] = '-';
+    for (int i = 0; i < digits; i++) z[n++] = (char)(kind == 0 && i > 0 ? '0' : kind == 1 ? '9' : kind == 2 && i == digits - 1 ? '5' : '0' + (int)(next(seed) % 10));
+    int range = next(seed) % 8 ? 40 : 6000;
+    snprintf(z + n, sizeof z - (size_t)n, "e%d", (int)(next(seed) % (uint64_t)(2 * range)) - range);
+    return dec(z);
+}
+
+TEST(against_the_compiler) {
+    uint64_t seed = 1;
+    for (int round = 0; round < 200000; round++) {
+        Decimal a = any_decimal(&seed), b = any_decimal(&seed);
+        _Decimal128 x = native(a), y = native(b);
+        CHECK(same(decimal_add, a, b, x + y));
+        CHECK(same(decimal_sub, a, b, x - y));
+        CHECK(same(decimal_mul, a, b, x * y));
+        CHECK_INT(decimal_compare(a, b), (x > y) - (x < y));
+        CHECK(decimal_to_double(a) == (double)x);
+    }
+}
+#endif
+
 int main(void) {
+#ifdef __DECIMAL_BID_FORMAT__
+    RUN(against_the_compiler);
+#endif
     RUN(texts);
     RUN(arithmetic);
     RUN(division);
     RUN(rounding);
     RUN(order);
+    RUN(roots_and_logarithms);
     RUN(conversions);
     RUN(against_integers);
     arena_free(&arena);

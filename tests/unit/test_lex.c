@@ -144,7 +144,7 @@ TEST(keywords) {
         CHECK(strlen(words[i].word) <= 17);
         char sql[40];
         snprintf(sql, sizeof sql, "%s(", words[i].word);
-        for (char *p = sql; *p; p += 2) *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+        for (size_t k = 0; k < strlen(sql); k += 2) sql[k] = sql[k] >= 'a' && sql[k] <= 'z' ? (char)(sql[k] - 32) : sql[k];
         int code = first_code(sql);
         bool decided_by_next = words[i].token == T_AT || words[i].token == T_LEFT || words[i].token == T_RIGHT || words[i].token == T_INTERVAL || words[i].token == T_TIME ||
                                words[i].token == T_DOUBLE || words[i].token == T_CHARACTER || words[i].token == T_GROUPING || words[i].token == T_NULLS;

@@ -1,0 +1,1 @@
+SELECT a + %(x)s, %(y)s FROM t WHERE b = %(x)s
