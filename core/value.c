@@ -366,7 +366,7 @@ bool value_append(bson_t *doc, const char *key, int key_len, const Value *v, Typ
     }
     case SQM_TEXT: return bson_append_utf8(doc, key, key_len, v->len ? v->u.text : "", (int)v->len);
     case SQM_BYTES: return bson_append_binary(doc, key, key_len, BSON_SUBTYPE_BINARY, v->len ? v->u.bytes : (const uint8_t *)"", v->len);
-    case SQM_DATE: return bson_append_date_time(doc, key, key_len, v->u.i * MS_DAY);
+    case SQM_DATE: return bson_append_date_time(doc, key, key_len, v->u.i < INT64_MIN / MS_DAY ? INT64_MIN : v->u.i * MS_DAY);     /* the first day has no midnight */
     case SQM_TIME: return bson_append_date_time(doc, key, key_len, TIME_EPOCH_MS + floor_div(v->u.i, 1000));
     case SQM_TIMESTAMP: return bson_append_date_time(doc, key, key_len, floor_div(v->u.i, 1000));
     case SQM_INTERVAL: return bson_append_int64(doc, key, key_len, v->u.i);
@@ -417,7 +417,7 @@ static Value from_binary(const uint8_t *p, uint32_t len, Type type) {
 static Value from_date(const uint8_t *p, Type type) {
     int64_t ms = read64(p), usec;
     if (type.tag == TYPE_DATE) return (Value){.type = SQM_DATE, .u.i = floor_div(ms, MS_DAY)};
-    if (type.tag == TYPE_TIME) return (Value){.type = SQM_TIME, .u.i = (ms - floor_div(ms, MS_DAY) * MS_DAY) * 1000};
+    if (type.tag == TYPE_TIME) return (Value){.type = SQM_TIME, .u.i = (ms % MS_DAY + MS_DAY) % MS_DAY * 1000};
     if (__builtin_mul_overflow(ms, INT64_C(1000), &usec)) return (Value){.type = SQM_BSON, .bson_type = BSON_TYPE_DATE_TIME, .len = 8, .u.bytes = p};
     return (Value){.type = SQM_TIMESTAMP, .u.i = usec};
 }
