@@ -1,6 +1,6 @@
 """djongo: MongoDB as a first-class Django database. ENGINE = "djongo" in DATABASES; the SQL is compiled by the C library libsqm."""
 
-__version__ = "2.0.0.dev0"
+__version__ = "2.0.0"
 
 # The names of PEP 249, from the extension, on first use: importing the package must not need a compiled module (pip, docs, embedded server).
 _DBAPI = {

@@ -13,6 +13,8 @@ the same option with different values outside the URI is an error.
 """
 
 import difflib
+import os
+import pathlib
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
@@ -454,8 +456,10 @@ def _database_name(settings, target, where):
     if name is None:  # Django's connection "to no database", for creating and dropping databases
         return "admin"
     if not isinstance(name, str):
-        # Path objects are what people copy from SQLite's settings.
-        raise ImproperlyConfigured(f"{where}['NAME'] must be the name of a database, not {type(name).__name__}.")
+        hint = ""
+        if isinstance(name, os.PathLike):  # startproject's settings, with nothing changed but ENGINE
+            hint = f" A path is what SQLite's backend wants: here it is, for example, 'NAME': {pathlib.Path(name).stem!r}."
+        raise ImproperlyConfigured(f"{where}['NAME'] must be the name of a database, not {type(name).__name__}.{hint}")
     name = name or target.database
     if not name:
         raise ImproperlyConfigured(f"{where}['NAME'] must be the name of a database; it is empty.")

@@ -1,6 +1,7 @@
 """The wrapper: connecting, transactions, constraint checks, logging, the embedded server's turn, introspection, test databases."""
 
 import logging
+import pathlib
 
 import pytest
 from app.models import Author
@@ -275,3 +276,8 @@ def test_pep_249_names_of_1_3():
     with pytest.raises(AttributeError):
         djongo.nothing
     assert connections["default"].vendor == "djongo"
+
+
+def test_the_package_tells_the_version_of_its_build():
+    meson = (pathlib.Path(djongo.__file__).parents[1] / "meson.build").read_text()
+    assert f"version: '{djongo.__version__}'" in meson

@@ -1,5 +1,7 @@
 """DATABASES entries -> URI, and what is said about wrong ones."""
 
+import pathlib
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -81,6 +83,7 @@ def test_options_of_djongo():
         ({"HOTS": "db"}, ["'HOTS'", "'HOST'", "ENFORCE_SCHEMA"]),
         ({"replicaSet": "r"}, ["'replicaSet'", "['CLIENT']"]),
         ({"NAME": ""}, ["['NAME']", "empty"]),
+        ({"NAME": pathlib.Path("/srv/shop/db.sqlite3")}, ["['NAME']", "SQLite", "'NAME': 'db'"]),
         ({"NAME": "a.b"}, ["['NAME']", "'.'"]),
         ({"NAME": "x" * 64}, ["['NAME']", "63", "64"]),
         ({"NAME": "admin"}, ["['NAME']", "admin"]),
