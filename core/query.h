@@ -226,6 +226,7 @@ typedef struct Resolved {
     AstNames parameter_names;
     VEC(const Table *) tables;          /* every table whose layout the statement relies on */
     VEC(ParamPair) same_params;         /* parameters that must be bound to the same value: SELECT a+%s ... GROUP BY a+%s */
+    Ints integer_params;                /* parameters that must be bound to integers: SET n = n + %s */
 } Resolved;
 
 /* ---- walking ---- */

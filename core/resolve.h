@@ -4,8 +4,8 @@
 
 #include "query.h"
 
-/* Errors go through fail(). DDL and transaction statements come back with only `tag`, `stmt`. `params`: NULL, or the bound values, when only they can tell whether
- * GROUP BY coalesce(a, %s) is the coalesce(a, %s) of the select list (Resolved.same_params didn't hold). */
+/* Errors go through fail(). DDL and transaction statements come back with only `tag`, `stmt`. `params`: NULL, or the bound values, when what was taken for granted of them didn't hold
+ * (Resolved.same_params, integer_params): only they can tell whether GROUP BY coalesce(a, %s) is the coalesce(a, %s) of the select list. */
 Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed, const Value *params);
 /* The text of a CHECK constraint (or partial index condition) as a condition over a block of one relation, rel 0 = the table. *out_rel: that relation. */
 Expr *resolve_condition(Compile *cc, const Catalog *catalog, const Table *table, Str text, const Rel **out_rel);

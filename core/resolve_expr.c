@@ -851,7 +851,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
         break;
     }
     case AST_PARAMETER:
-        out = expr_new(r, EXPR_PARAM, TYPE(UNKNOWN), true, e->pos);
+        out = e == r->counted ? expr_new(r, EXPR_PARAM, TYPE(INT8), false, e->pos) : expr_new(r, EXPR_PARAM, TYPE(UNKNOWN), true, e->pos);
         out->number = e->parameter;
         break;
     case AST_COLUMN: out = resolve_column(r, scope, e->qualifier, e->name, e->pos); break;

@@ -31,6 +31,7 @@ typedef struct Resolver {
     int view_depth;
     bool in_generated;          /* resolving the expression of a generated column */
     const Value *params;        /* bound values, when the statement is compiled for them alone; else NULL */
+    const AstExpr *counted;     /* the parameter that is taken for an integer: SET n = n + %s */
 } Resolver;
 
 /* resolve.c */

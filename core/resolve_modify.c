@@ -108,9 +108,30 @@ static Expr *assignable(Resolver *r, const Table *t, int c, Expr *e) {
     return out;
 }
 
+/* SET n = n + %s, of integer columns: the parameter. It nearly always is an integer, and a sum that is known to be one is made by MongoDB, in one command, instead of row by row here.
+ * The promise is checked when values are bound; if it doesn't hold the statement is compiled again with its values known. */
+static const AstExpr *counted_parameter(Resolver *r, const Table *t, int c, const AstExpr *value) {
+    if (!type_is_integer(t->columns.at[c].type) || value->tag != AST_BINARY || (value->op != OP_ADD && value->op != OP_SUB && value->op != OP_MUL)) return NULL;
+    int which = value->args.at[0]->tag == AST_PARAMETER ? 0 : 1;
+    const AstExpr *parameter = value->args.at[which], *other = value->args.at[1 - which];
+    if (parameter->tag != AST_PARAMETER || other->tag != AST_COLUMN) return NULL;
+    int column = table_find_column(t, other->name);
+    if (column < 0 || !type_is_integer(t->columns.at[column].type)) return NULL;
+    if (r->params) return r->params[parameter->parameter].type == SQM_INT ? parameter : NULL;
+    vec_push(r->cc->arena, &r->out->integer_params, parameter->parameter);
+    return parameter;
+}
+
+static Expr *plain_value(Resolver *r, Scope *scope, const Table *t, int c, const AstExpr *value) {
+    r->counted = counted_parameter(r, t, c, value);
+    Expr *e = resolve_expr(r, scope, value);
+    r->counted = NULL;
+    return assignable(r, t, c, e);
+}
+
 /* The value of SET. (a, b) = (SELECT x, y ...): the subquery is resolved with the first of the columns; *row keeps it for the others. */
 static Expr *assigned_value(Resolver *r, Scope *scope, const Table *t, int c, const AstAssign *a, Expr **row) {
-    if (!a->width) return assignable(r, t, c, resolve_expr(r, scope, a->value));
+    if (!a->width) return plain_value(r, scope, t, c, a->value);
     if (a->item == 1) *row = resolve_row_subquery(r, scope, a->value, a->width);
     if (a->width == 1) return assignable(r, t, c, *row);
     /* Each column asks for the row, and is answered from memory: but not if it may differ. */

@@ -735,9 +735,11 @@ static bool check_bindings(sqm_statement_t *st, sqm_error_t *error) {
     return true;
 }
 
-/* Were parameters that the plan takes for one bound to the same value? */
+/* Were parameters that the plan takes for one bound to the same value, and those that it takes for integers to integers? */
 static bool promises_hold(const sqm_statement_t *st) {
     const Resolved *r = st->p->resolved;
+    for (int i = 0; i < r->integer_params.n; i++)
+        if (st->params[r->integer_params.at[i]].type != SQM_INT) return false;
     for (int i = 0; i < r->same_params.n; i++) {
         const Value *a = &st->params[r->same_params.at[i].a], *b = &st->params[r->same_params.at[i].b];
         if (a->type != b->type || !value_same(a, b)) return false;

@@ -232,6 +232,39 @@ def test_dates_that_python_cannot_express(uri, database, cursor, make_table, yea
     assert cursor.execute(f"SELECT id FROM {table}").fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize(
+    "step, then",
+    [
+        (1, (11, 11, None)),
+        (-3, (7, 7, None)),
+        (True, _sqm.ProgrammingError),
+        (None, _sqm.IntegrityError),
+        (Decimal("2.5"), (13, 13, None)),
+        (2.5, (12, 12, None)),
+        ("4", (14, 14, None)),
+        ("x", _sqm.DataError),
+        (2**31, _sqm.DataError),
+        (2**63 - 1, _sqm.DataError),
+        (2**63, _sqm.DataError),
+    ],
+)
+def test_counting_by_a_parameter(cursor, make_table, step, then):
+    """An integer lets MongoDB add; whatever else it is, the same statement, cached for integers, gives what PostgreSQL gives."""
+    table = make_table("id integer PRIMARY KEY, n integer NOT NULL, big bigint NOT NULL, nothing integer")
+    cursor.execute(f"INSERT INTO {table} VALUES (1, 10, 10, NULL)")
+    statement = f"UPDATE {table} SET n = n + %s, big = %s + big, nothing = nothing * %s WHERE id = %s"
+    cursor.execute(statement, [0, 0, 0, 1])
+    if isinstance(then, tuple):
+        assert cursor.execute(statement, [step, step, step, 1]).rowcount == 1
+    else:
+        with pytest.raises(then):
+            cursor.execute(statement, [step, step, step, 1])
+        then = (10, 10, None)
+    assert cursor.execute(f"SELECT n, big, nothing FROM {table}").fetchall() == [then]
+    cursor.execute(statement, [1, 1, 1, 1])
+    assert cursor.execute(f"SELECT n - %s FROM {table}", [then[0]]).fetchone() == (1,)
+
+
 def test_description_names_types(cursor, make_table):
     columns = {"a": "integer", "b": "varchar(30)", "c": "numeric(10,2)", "d": "timestamp with time zone", "e": "bytea", "f": "objectid", "g": "text"}
     table = make_table(", ".join(f"{name} {kind}" for name, kind in columns.items()))
