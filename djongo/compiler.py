@@ -15,6 +15,7 @@ import re
 from django.db.models.expressions import Col, ColPairs
 from django.db.models.sql import AND, Query, compiler
 from django.db.models.sql.constants import CURSOR, INNER, LOUTER, ROW_COUNT
+from django.db.models.sql.query import RawQuery
 from django.db.models.sql.where import WhereNode
 
 from .arrays import array_tables
@@ -131,11 +132,18 @@ class SQLCompiler(ArrayTables, compiler.SQLCompiler):
             field = expression.target if isinstance(expression, Col) else None
             if field is None or field.null or field.primary_key or not field.has_default():
                 continue
-            join = self.query.alias_map.get(expression.alias)
-            if join is None or join.join_type == LOUTER or field.column not in self.connection.gaps(join.table_name):
-                continue  # beyond an outer join, NULL may be a row that isn't there
+            table = self._inner_table(expression.alias)
+            if table is None or field.column not in self.connection.gaps(table):
+                continue
             known, _ = converters.get(i, ((), expression))
             converters[i] = [*known, functools.partial(_default, field)], expression
+
+    def _inner_table(self, alias):
+        """The table that each row has a row of; None beyond an outer join, where NULL may be a row that isn't there."""
+        if isinstance(self.query, RawQuery):
+            return alias  # of a model's row, whose key is there
+        join = self.query.alias_map.get(alias)
+        return None if join is None or join.join_type == LOUTER else join.table_name
 
     def get_converters(self, expressions):
         converters = super().get_converters(expressions)

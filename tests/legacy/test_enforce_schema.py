@@ -75,6 +75,7 @@ def test_a_field_more(blog):
         old = Entry.objects.get()
         assert (old.section, old.score, old.rating) == ("news", None, 5)
         assert list(Entry.objects.values_list("section", "score")) == [("news", None)]
+        assert [(entry.section, entry.score) for entry in Entry.objects.raw("SELECT * FROM entries_entry")] == [("news", None)]
         assert Author.objects.filter(pk=99).values_list("entry__section").count() == 0
         assert list(Author.objects.values_list("entry__section", flat=True)) == [None]  # an outer join: conditions and joins see what is stored
         assert Entry.objects.filter(section="news").count() == 0
