@@ -111,12 +111,12 @@ static void nearest_column(Scope *scope, Str name, char *hint, size_t size) {
             }
 }
 
-static Expr *copy_at_level(Resolver *r, const Expr *e, int level) {
+Expr *expr_copy(Resolver *r, const Expr *e, int level) {
     Expr *copy = arena_copy(r->cc->arena, e, sizeof *e);
     if (copy->tag == EXPR_VAR) copy->level += level;
     if (copy->args.n) {
         copy->args = (Exprs){0};
-        for (int i = 0; i < e->args.n; i++) add_arg(r, copy, copy_at_level(r, e->args.at[i], level));
+        for (int i = 0; i < e->args.n; i++) add_arg(r, copy, expr_copy(r, e->args.at[i], level));
     }
     return copy;
 }
@@ -125,7 +125,7 @@ static bool undeclared_rel(const Rel *rel) { return rel->kind == REL_TABLE && !r
 
 static Expr *use_merged(Resolver *r, Scope *scope, const Scope *at, int level, const Merged *m) {
     for (Scope *s = scope; s != at; s = s->outer) s->query->correlated = true;
-    return copy_at_level(r, m->expr, level);
+    return expr_copy(r, m->expr, level);
 }
 
 /* An unqualified name, or NULL: declared columns first; only then may an undeclared collection claim it. */
@@ -305,7 +305,10 @@ static Type arithmetic_partner(Operator op, Type other) {
 static Expr *binary(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
     if (op == OP_ADD || op == OP_SUB || op == OP_MUL || op == OP_DIV || op == OP_MOD || op == OP_POW || op == OP_CONCAT) expr_adapt(r, &a, &b);
     switch (op) {
-    case OP_EQ: case OP_NE: case OP_LT: case OP_LE: case OP_GT: case OP_GE: return expr_compare(r, op, a, b, pos);
+    case OP_EQ: case OP_NE: case OP_LT: case OP_LE: case OP_GT: case OP_GE: {
+        Expr *by_items = row_compare(r, op, a, b, pos);
+        return by_items ? by_items : expr_compare(r, op, a, b, pos);
+    }
     case OP_REGEX: case OP_REGEX_I: case OP_NOT_REGEX: case OP_NOT_REGEX_I: {
         a = expr_coerce(r, expr_adapted(r, a, TYPE(TEXT)), TYPE(TEXT));
         b = expr_coerce(r, b, TYPE(TEXT));
@@ -381,9 +384,9 @@ static Scope *find_owner(Resolver *r, Scope *scope, Expr *agg) {
     if (found.correlated) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, agg->pos, "an aggregate over columns of an outer query alone is not supported with a correlated subquery in it");
     for (int i = 0; i < nearest; i++) scope = scope->outer;
     /* Copies: BETWEEN and the like hold one node twice. */
-    for (int i = 0; i < agg->args.n; i++) agg->args.at[i] = copy_at_level(r, agg->args.at[i], -nearest);
-    if (agg->filter) agg->filter = copy_at_level(r, agg->filter, -nearest);
-    for (int i = 0; agg->order && i < agg->order->n; i++) agg->order->at[i].expr = copy_at_level(r, agg->order->at[i].expr, -nearest);
+    for (int i = 0; i < agg->args.n; i++) agg->args.at[i] = expr_copy(r, agg->args.at[i], -nearest);
+    if (agg->filter) agg->filter = expr_copy(r, agg->filter, -nearest);
+    for (int i = 0; agg->order && i < agg->order->n; i++) agg->order->at[i].expr = expr_copy(r, agg->order->at[i].expr, -nearest);
     agg->level = nearest;
     return scope;
 }
@@ -746,7 +749,7 @@ static Expr *row_against_subquery(Resolver *r, Scope *scope, const AstExpr *e) {
     return compare;
 }
 
-static Expr *negate(Resolver *r, Expr *e, bool negated, Pos pos) {
+Expr *expr_negate(Resolver *r, Expr *e, bool negated, Pos pos) {
     if (!negated) return e;
     Expr *not_ = expr_new(r, EXPR_NOT, TYPE(BOOL), e->nullable, pos);
     add_arg(r, not_, e);
@@ -794,7 +797,7 @@ static Expr *in_list(Resolver *r, Scope *scope, const AstExpr *e) {
         add_arg(r, in, item);
         in->nullable |= item->nullable || item->tag == EXPR_PARAM || item->tag == EXPR_CAST;
     }
-    return in;
+    return row_in(r, in);
 }
 
 static Expr *is_text_or_unknown(Resolver *r, Expr *e, Operator op, Pos pos) {
@@ -829,7 +832,7 @@ static Expr *between(Resolver *r, Scope *scope, const AstExpr *e) {
         add_arg(r, either, expr_and(r, expr_compare(r, OP_GE, x, hi, e->pos), expr_compare(r, OP_LE, x, lo, e->pos)));
         inside = either;
     }
-    return negate(r, inside, e->negated, e->pos);
+    return expr_negate(r, inside, e->negated, e->pos);
 }
 
 Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
@@ -879,7 +882,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
             out->nullable |= out->args.at[i]->nullable;
         }
         break;
-    case AST_NOT: out = negate(r, resolve_condition_expr(r, scope, e->args.at[0]), true, e->pos); break;
+    case AST_NOT: out = expr_negate(r, resolve_condition_expr(r, scope, e->args.at[0]), true, e->pos); break;
     case AST_IS:
         out = expr_new(r, EXPR_IS, TYPE(BOOL), false, e->pos);
         out->is = e->is;
@@ -896,7 +899,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
     }
     case AST_BETWEEN: out = between(r, scope, e); break;
     case AST_IN_LIST: out = in_list(r, scope, e); break;
-    case AST_IN_SELECT: out = negate(r, quantified(r, scope, e, SUBLINK_ANY, OP_EQ), e->negated, e->pos); break;
+    case AST_IN_SELECT: out = expr_negate(r, quantified(r, scope, e, SUBLINK_ANY, OP_EQ), e->negated, e->pos); break;
     case AST_QUANTIFIED:
         if (e->select) {
             out = quantified(r, scope, e, e->distinct ? SUBLINK_ALL : SUBLINK_ANY, e->op);

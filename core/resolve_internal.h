@@ -64,6 +64,8 @@ Expr *expr_const(Resolver *r, Value v, Type type, Pos pos);
 Expr *expr_cast(Resolver *r, Expr *e, Type to);                              /* unconditional CAST */
 Expr *expr_coerce(Resolver *r, Expr *e, Type to);                            /* literals and parameters of unknown type only */
 Expr *expr_and(Resolver *r, Expr *a, Expr *b);                               /* NULL operands are TRUE */
+Expr *expr_negate(Resolver *r, Expr *e, bool negated, Pos pos);              /* NOT e if `negated`, else e */
+Expr *expr_copy(Resolver *r, const Expr *e, int level);                      /* deep; for a place `level` blocks further in */
 Expr *expr_compare(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos);
 /* A subquery whose one row is a value: of `width` columns, a row if that isn't 1; NULL without a row. */
 Expr *resolve_row_subquery(Resolver *r, Scope *scope, const AstExpr *e, int width);
@@ -73,6 +75,10 @@ Expr *resolve_set_function(Resolver *r, Scope *scope, const AstExpr *e, Rel *rel
 
 /* The type a name in the statement means; an unknown one is refused. */
 Type resolve_type(Resolver *r, const AstType *t);
+
+/* resolve_row.c */
+Expr *row_compare(Resolver *r, Operator op, const Expr *a, const Expr *b, Pos pos);  /* NULL: not of two rows, or not by their items */
+Expr *row_in(Resolver *r, Expr *in);                                         /* an EXPR_IN, maybe of rows: by items, or as it is */
 
 /* resolve_json.c */
 bool resolve_is_json_call(Str name);                                         /* json_value, json_query, json_exists */
