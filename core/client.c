@@ -178,6 +178,9 @@ static Channel *channel_take(Pool *p, sqm_error_t *error) {
     pthread_mutex_unlock(&registry_lock);
     if (c) return c;
     c = new_aligned(sizeof *c);
+    bson_oid_t seed;
+    bson_oid_init(&seed, NULL);
+    c->lane = (uint32_t)(hash_bytes(&seed, sizeof seed, 0) >> 32);
     c->client = mongoc_client_pool_pop(p->driver);
     if (!c->client) {
         error_set(error, SQM_ERROR_CONNECTION, "no connection to MongoDB at %s became free in time: maxPoolSize are in use", p->addresses);
@@ -629,6 +632,8 @@ void server_close(Server *s) {
 
 bool server_forked(const Server *s) { return s->pid != getpid(); }
 int server_version(const Server *s) { return s->pool->version; }
+uint32_t server_lane(const Server *s) { return s->channel->lane; }
+void server_change_lane(Server *s) { s->channel->lane = (uint32_t)(hash_bytes(&s->channel->lane, sizeof s->channel->lane, 0) >> 32); }
 bool server_has_transactions(const Server *s) { return s->pool->transactions; }
 const char *server_database(const Server *s) { return s->database; }
 uint64_t server_identity(const Server *s) { return hash_bytes(s->database, strlen(s->database), hash_bytes(s->pool->key, strlen(s->pool->key), 0)); }

@@ -12,7 +12,7 @@
  *
  * The parents of all keys are asked for with one $unionWith outside of the transaction, unless it has written to them itself. MongoDB has no shared lock for "this row must
  * stay", and a write to the parent would make all who refer to it wait for each other. Instead each table that is referred to has STRIPES documents in `__sqm_keys`: who refers to the table
- * changes one of them, by chance, who deletes from it (or changes a key) changes all, each just before it asks and ends. So a transaction that refers and one that deletes always meet in a
+ * changes one of them, its own (server_lane), who deletes from it (or changes a key) changes all, each just before it asks and ends. So a transaction that refers and one that deletes always meet in a
  * write conflict, and the later one asks again on a newer snapshot; two that refer seldom do.
  * Checked are keys of one column between declared tables that djongo 1.3 hasn't written. Not here: ON DELETE actions (dml_cascade.c), rows that were there
  * before the constraint, servers without transactions (where a check at the end could undo nothing). */
@@ -39,7 +39,6 @@ struct Foreign {
     Group *groups;
     int n, cap;
     VEC(Str) removed_from;      /* parents that rows were removed from */
-    uint64_t chance;
 };
 
 static void *grown(void *p, size_t size) {
@@ -178,7 +177,7 @@ static void append_lock(bson_t *list, uint32_t *n, Str parent, int stripe) {
 bool foreign_lock(Foreign *f, Server *s, sqm_error_t *error) {
     bson_t command = BSON_INITIALIZER, list, reply;
     uint32_t n = 0;
-    if (!f->chance) f->chance = (uint64_t)(uintptr_t)f ^ (uint64_t)clock_ms() << 20 ^ 0x9E3779B97F4A7C15ull;
+    uint64_t begun = server_generation(s);
     BSON_APPEND_UTF8(&command, "update", LOCKS);
     BSON_APPEND_ARRAY_BEGIN(&command, "updates", &list);
     for (int i = 0; i < f->removed_from.n; i++)
@@ -188,8 +187,7 @@ bool foreign_lock(Foreign *f, Server *s, sqm_error_t *error) {
         bool known = !g->n || g->removed || removes_from(f, g->parent);
         for (int k = 0; k < i && !known; k++) known = f->groups[k].n && !f->groups[k].removed && str_eq(f->groups[k].parent, g->parent);
         if (known) continue;
-        f->chance ^= f->chance << 13, f->chance ^= f->chance >> 7, f->chance ^= f->chance << 17;
-        append_lock(&list, &n, g->parent, (int)(f->chance >> 33) % STRIPES);
+        append_lock(&list, &n, g->parent, (int)(server_lane(s) % STRIPES));
     }
     bson_append_array_end(&command, &list);
     BSON_APPEND_BOOL(&command, "ordered", true);
@@ -197,6 +195,7 @@ bool foreign_lock(Foreign *f, Server *s, sqm_error_t *error) {
     if (n) {
         ok = server_write(s, &command, &reply, error);
         bson_destroy(&reply);
+        if (!ok || server_generation(s) != begun) server_change_lane(s);     /* a conflict: this one is in use */
     }
     bson_destroy(&command);
     return ok;

@@ -75,6 +75,12 @@ bool server_met_lock(const Server *s);
 bool server_snapshot_is_new(const Server *s);
 /* It knows how to do without the row that the lock was on: server_statement_end() doesn't wait before it sets *retry. */
 void server_statement_hurry(Server *s);
+/* Which of several documents that serve alike a connection changes: it keeps to its lane as long as it meets nobody there, so that connections part after their first conflicts.
+ * The lane stays with the driver's connection, which the process' next connection takes over. */
+uint32_t server_lane(const Server *s);
+void server_change_lane(Server *s);
+/* Counts the transactions begun on the server, replays included. */
+uint64_t server_generation(const Server *s);
 /* Would this write meet a lock of another transaction? Tried on the newest rows, beside the statement's transaction, which has just met a conflict. */
 bool server_is_locked(Server *s, const bson_t *command);
 /* Outside every transaction, by its own session: counters of __schema__, DDL, introspection. `admin_db`: run on "admin". If a transaction is open with

@@ -27,6 +27,7 @@ typedef struct Channel {
     mongoc_client_session_t *sessions[N_SESSIONS];
     bson_t opts[N_SESSIONS];            /* {sessionId: ...} */
     int64_t write_number;
+    uint32_t lane;                      /* server_lane() */
 } Channel;
 
 typedef struct Pool {

@@ -779,6 +779,8 @@ bool server_statement_begin(Server *s, sqm_error_t *error) {
     return true;
 }
 
+uint64_t server_generation(const Server *s) { return s->generation; }
+
 bool server_met_lock(const Server *s) { return s->conflict && s->blocked; }
 
 bool server_snapshot_is_new(const Server *s) { return s->statement_mark == 0 && !s->snapshot_isolation; }
