@@ -1,5 +1,8 @@
 """`manage.py dbshell`: the shell `sqm` on the same server and database."""
 
+import shutil
+import sysconfig
+
 from django.db.backends.base.client import BaseDatabaseClient
 
 
@@ -13,12 +16,17 @@ class DatabaseClient(BaseDatabaseClient):
         return cls._arguments(connection_settings(settings_dict), parameters)
 
     @classmethod
+    def _executable(cls):
+        """The one that was installed with this package, whether its environment is activated or not; else what PATH finds."""
+        return shutil.which(cls.executable_name, path=sysconfig.get_path("scripts")) or cls.executable_name
+
+    @classmethod
     def _arguments(cls, given, parameters):
         parameters = ["-d", given.database, *parameters]
         if "@" in given.uri:
             # Other users of the machine can read a command line, not an environment.
-            return [cls.executable_name, *parameters], {"SQM_URI": given.uri}
-        return [cls.executable_name, given.uri, *parameters], None
+            return [cls._executable(), *parameters], {"SQM_URI": given.uri}
+        return [cls._executable(), given.uri, *parameters], None
 
     def runshell(self, parameters):
         import os

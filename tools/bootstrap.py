@@ -33,7 +33,7 @@ class Tree:
 
 MAIN = Tree("", (("build", ()), ("test", ()), ("data", ("--no-deps", "--use-pep517"))))
 # The shell, the C tests and the server come from the main one.
-DJANGO6 = Tree("-django6", (("build", ()), ("django6", ())), "-Dshell=false", "-Dtests=false")
+DJANGO6 = Tree("-django6", (("build", ()), ("django6", ())), "-Dsqm=disabled", "-Dtests=false")
 
 # Debian package: the file pattern or program that shows that it is there (cheaper than asking dpkg, and true on other systems too).
 PACKAGES = {

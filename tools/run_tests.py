@@ -103,6 +103,7 @@ def wheel_commands():
         ["rm", "-rf", str(place)],
         [PYTHON, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place), str(ROOT)],
         ["sh", "-c", f"cd {place} && {PYTHON} -m zipfile -e djongo-*.whl {place}/unpacked"],
+        ["sh", "-c", f"cd {place}/unpacked/djongo-*.data/scripts && chmod +x sqm && ./sqm --plan 'SELECT 1'"],
         ["sh", "-c", f"cd {place}/unpacked && {PYTHON} -c 'import djongo, djongo._sqm; assert \"{place}\" in djongo._sqm.__file__, djongo._sqm.__file__'"],
     ]
 

@@ -11,6 +11,8 @@ from django.test import override_settings
 
 import djongo
 from djongo import base, embedded
+from djongo.client import DatabaseClient
+from djongo.uri import connection_settings
 
 CATALOGUE = {
     "a": {"columns": [{"name": "id", "type": "bigint", "auto": True, "not_null": True}], "primary_key": ["id"], "constraints": [], "indexes": []},
@@ -281,3 +283,11 @@ def test_pep_249_names_of_1_3():
 def test_the_package_tells_the_version_of_its_build():
     meson = (pathlib.Path(djongo.__file__).parents[1] / "meson.build").read_text()
     assert f"version: '{djongo.__version__}'" in meson
+
+
+def test_dbshell_opens_the_shell_of_its_own_environment(monkeypatch, tmp_path):
+    given = connection_settings({"ENGINE": "djongo", "NAME": "x", "HOST": "db"})
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    assert DatabaseClient._arguments(given, ())[0][0] == "sqm"
+    (tmp_path / "sqm").touch(mode=0o755)
+    assert DatabaseClient._arguments(given, ())[0][0] == str(tmp_path / "sqm")
