@@ -227,6 +227,20 @@ def index_keys(mongo, name="pain_thing"):
     return sorted(tuple(index["key"]) for index in mongo[name].list_indexes() if index["name"] != "_id_")
 
 
+def test_c4_keys_survive_renames_and_a_lost_catalogue(thing, mongo):
+    first = thing["Thing"].objects.create(name="a")
+    thing.apply(migrations.RenameModel("Thing", "Item"), migrations.AlterModelTable("Item", "pain_parts"))
+    second = thing["Item"].objects.create(name="b")
+    assert (first.pk, second.pk) == (1, 2)
+    mongo["__schema__"].update_one({"name": "pain_parts"}, {"$unset": {"auto": 1}})  # the counter is lost
+    third = thing["Item"].objects.create(name="c")
+    assert third.pk == 3 and set(mongo["pain_parts"].distinct("_id")) == {1, 2, 3}
+    third.name = "d"
+    third.save()
+    third.delete()
+    assert list(thing["Item"].objects.order_by("pk").values_list("pk", "name")) == [(1, "a"), (2, "b")]
+
+
 def test_d1_alter_field_changes_the_type(thing):
     thing["Thing"].objects.create(name="12", n=5)
     thing.apply(migrations.AlterField("Thing", "n", models.CharField(max_length=9, null=True)), migrations.AlterField("Thing", "name", models.TextField()))
