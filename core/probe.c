@@ -27,7 +27,10 @@ static void note(PlanStats *s, const char *stage, const char *index) {
         if (before == ' ' && (after == '\0' || after == ',')) return;
     }
     size_t used = strlen(s->access);
-    if (used + strlen(name) + 3 < sizeof s->access) snprintf(s->access + used, sizeof s->access - used, "%s%s", used ? ", " : "", name);
+    const char *comma = used ? ", " : "";
+    if (used + strlen(comma) + strlen(name) >= sizeof s->access) return;
+    memcpy(s->access + used, comma, strlen(comma) + 1);
+    memcpy(s->access + used + strlen(comma), name, strlen(name) + 1);
 }
 
 static void stages(PlanStats *s, bson_iter_t *it) {

@@ -33,7 +33,9 @@ def junit(path):
     for case in xml.etree.ElementTree.parse(path).iter("testcase"):
         kinds = {child.tag for child in case}
         if kinds & {"failure", "error"}:
-            failures.append(f"{case.get('classname', '')}::{case.get('name')}".lstrip(":"))
+            reason = next((child.get("message") or "" for child in case if child.tag in {"failure", "error"}), "")
+            name = f"{case.get('classname', '')}::{case.get('name')}".lstrip(":")
+            failures.append(f"{name}  {' '.join(reason.split())[:300]}".rstrip())
         elif "skipped" in kinds:
             skipped += 1
         else:

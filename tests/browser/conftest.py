@@ -17,10 +17,9 @@ import urllib.request
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import ElementClickInterceptedException
+from selenium.common.exceptions import ElementClickInterceptedException, TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -144,10 +143,18 @@ class Browser:
 
     def leave(self, element):
         """Clicks what leads to another page, and waits until that is there."""
-        page = self.one("html")
-        self.press(element)
-        WebDriverWait(self.driver, 30).until(staleness_of(page))
-        WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+        self.driver.execute_script("window.isBeingLeft = true")
+        arrived = "return document.readyState === 'complete' && !window.isBeingLeft"
+        # Between two pages the driver may find neither element nor document and say so: whether the click has led on, the next page tells.
+        trouble = None
+        try:
+            self.press(element)
+        except WebDriverException as error:
+            trouble = error
+        try:
+            WebDriverWait(self.driver, 30, ignored_exceptions=[WebDriverException]).until(lambda driver: driver.execute_script(arrived))
+        except TimeoutException as timeout:
+            raise trouble or timeout from None
 
     def follow(self, text):
         self.leave(self.driver.find_element(By.XPATH, f"//a[normalize-space()={text!r}]"))
