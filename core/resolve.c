@@ -52,7 +52,7 @@ const Table *resolve_table(Resolver *r, Str name, Pos pos) {
     fail_hint(r->cc, SQM_ERROR_UNDEFINED_TABLE, pos, hint, "relation \"" STR_FMT "\" does not exist", STR_ARG(name));
 }
 
-static Rel *add_rel(Resolver *r, Scope *scope, RelKind kind, Str alias, Pos pos) {
+Rel *resolve_add_rel(Resolver *r, Scope *scope, RelKind kind, Str alias, Pos pos) {
     Rel *rel = NEW(r->cc->arena, Rel);
     rel->kind = kind;
     rel->alias = alias;
@@ -68,7 +68,7 @@ void resolve_add_column(Resolver *r, Rel *rel, Str name, Type type, bool nullabl
 }
 
 Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias, Pos pos) {
-    Rel *rel = add_rel(r, scope, REL_TABLE, alias.n ? alias : table->name, pos);
+    Rel *rel = resolve_add_rel(r, scope, REL_TABLE, alias.n ? alias : table->name, pos);
     rel->table = table;
     for (int i = 0; i < table->columns.n; i++) {
         const Column *c = &table->columns.at[i];
@@ -189,7 +189,7 @@ static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
     if (cte) {
         cte->references++;
         if (!cte->query) {   /* inside its own recursive term */
-            rel = add_rel(r, scope, REL_CTE_WORK, f->alias.n ? f->alias : f->name, f->pos);
+            rel = resolve_add_rel(r, scope, REL_CTE_WORK, f->alias.n ? f->alias : f->name, f->pos);
             rel->work = cte;
             for (int i = 0; i < cte->columns.n; i++) {
                 resolve_add_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, true);
@@ -197,7 +197,7 @@ static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
         } else {
             if (cte->query->correlated && cte->query->parent != scope->query)
                 fail(r->cc, SQM_ERROR_NOT_SUPPORTED, f->pos, "a reference from a nested query to the correlated WITH query \"" STR_FMT "\" is not supported", STR_ARG(f->name));
-            rel = add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
+            rel = resolve_add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
             rel->subquery = cte->query;
             rel->cte = cte;
             for (int i = 0; i < cte->columns.n; i++) resolve_add_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, cte->columns.at[i].nullable);
@@ -206,14 +206,14 @@ static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
         return leaf(r, rel);
     }
     if (resolve_is_information(f->name)) {
-        rel = add_rel(r, scope, REL_VALUES, f->alias.n ? f->alias : after_dot(f->name), f->pos);
+        rel = resolve_add_rel(r, scope, REL_VALUES, f->alias.n ? f->alias : after_dot(f->name), f->pos);
         resolve_information(r, rel, f->name);
         rename_columns(r, rel, &f->columns, f->pos);
         return leaf(r, rel);
     }
     const Table *table = resolve_table(r, f->name, f->pos);
     if (table->view_text.n) {
-        rel = add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
+        rel = resolve_add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
         rel->subquery = expand_view(r, table, f->pos);
         AstNames names = {0};
         for (int i = 0; i < table->columns.n; i++) vec_push(r->cc->arena, &names, table->columns.at[i].name);
@@ -344,7 +344,7 @@ static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f) {
         hidden.visible.n = 0;
         hidden.merged.n = 0;
         Query *q = resolve_select(r, f->select, f->lateral ? scope : &hidden);
-        Rel *rel = add_rel(r, scope, REL_SUBQUERY, f->alias, f->pos);
+        Rel *rel = resolve_add_rel(r, scope, REL_SUBQUERY, f->alias, f->pos);
         rel->subquery = q;
         rel->lateral = f->lateral && q->correlated;
         subquery_columns(r, rel, q, &f->columns, f->pos);
@@ -354,7 +354,7 @@ static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f) {
         break;
     }
     case FROM_FUNCTION: {
-        Rel *rel = add_rel(r, scope, REL_FUNCTION, f->alias, f->pos);
+        Rel *rel = resolve_add_rel(r, scope, REL_FUNCTION, f->alias, f->pos);
         int before = scope->visible.n;
         rel->function = resolve_set_function(r, scope, f->function, rel);
         if (!rel->alias.n) rel->alias = f->function->name;
@@ -372,17 +372,17 @@ static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f) {
     return out;
 }
 
+From *resolve_cross_join(Resolver *r, From *left, From *right) {
+    From *cross = NEW(r->cc->arena, From);
+    *cross = (From){.rel = -1, .kind = JOIN_CROSS, .left = left, .right = right};
+    return cross;
+}
+
 From *resolve_from_list(Resolver *r, Scope *scope, const AstFroms *items, From *first) {
     From *all = first;
     for (int i = 0; i < items->n; i++) {
         From *one = resolve_from(r, scope, items->at[i]);
-        if (!all) { all = one; continue; }
-        From *cross = NEW(r->cc->arena, From);
-        cross->rel = -1;
-        cross->kind = JOIN_CROSS;
-        cross->left = all;
-        cross->right = one;
-        all = cross;
+        all = all ? resolve_cross_join(r, all, one) : one;
     }
     return all;
 }
@@ -719,7 +719,7 @@ static Query *resolve_values(Resolver *r, const AstSelect *s, Scope *outer) {
     Query *q = query_new(r, outer);
     Scope scope = {.outer = outer, .query = q, .clause = "VALUES"};
     resolve_with(r, &scope, s->with.at, s->with.n, s->recursive);
-    Rel *rel = add_rel(r, &scope, REL_VALUES, STR("*VALUES*"), s->pos);
+    Rel *rel = resolve_add_rel(r, &scope, REL_VALUES, STR("*VALUES*"), s->pos);
     int width = s->values.at[0].n;
     Type *types = NEW_ARRAY(r->cc->arena, Type, width);
     bool *nullable = NEW_ARRAY(r->cc->arena, bool, width);
@@ -792,15 +792,18 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
         q->where = resolve_condition_expr(r, &scope, s->where);
     }
     scope.clause = "SELECT";
-    scope.aggregates = scope.windows = true;
+    scope.aggregates = scope.windows = scope.select_sets = true;
     resolve_targets(r, &scope, q, s->targets.at, s->targets.n);
     scope.aggregates = scope.windows = false;
+    scope.select_sets_known = true;
     resolve_group_by(r, &scope, q, &s->group_by);
     q->grouped |= s->group_by.n > 0;       /* an aggregate of it may stand in a subquery already */
     if (s->having) {
         scope.clause = "HAVING";
         scope.aggregates = true;
+        scope.select_sets = false;
         q->having = resolve_condition_expr(r, &scope, s->having);
+        scope.select_sets = true;
         q->grouped = true;
     }
     scope.aggregates = scope.windows = true;
@@ -813,12 +816,15 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
         Expr *key = target >= 0 ? q->targets.at[target].expr : resolve_expr(r, &scope, s->distinct_on.at[i]);
         vec_push(r->cc->arena, &q->distinct_on, key);
     }
+    scope.select_sets = false;
     if (q->distinct) check_distinct_order(r, q, s);
     q->limit = resolve_count(r, &scope, s->limit, "LIMIT");
     q->offset = resolve_count(r, &scope, s->offset, "OFFSET");
     q->with_ties = s->with_ties;
     if (q->with_ties && !q->order.n) fail(r->cc, SQM_ERROR_SYNTAX, s->pos, "WITH TIES cannot be specified without ORDER BY clause");
     resolve_grouping(r, q);
+    if (scope.select_set && q->windows.n)
+        fail(r->cc, SQM_ERROR_NOT_SUPPORTED, scope.select_set->pos, "a set-returning function beside window functions is not supported");
     target_slots(r, q);
     for (int i = 0; i < s->locking.n; i++) {
         vec_push(r->cc->arena, &q->locking, s->locking.at[i]);

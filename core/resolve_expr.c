@@ -581,8 +581,7 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
     if (resolve_is_json_call(e->name)) return resolve_json_call(r, scope, e);
     if (name_is(e->name, "coalesce")) return coalesce(r, scope, e, "COALESCE");
     if (name_is(e->name, "grouping") && !scope->aggregates) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "grouping operations are not allowed in %s", scope->clause);
-    if (is_set_returning(e->name))
-        fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "set-returning function " STR_FMT " is supported in FROM only", STR_ARG(e->name));
+    if (is_set_returning(e->name)) return resolve_select_set(r, scope, e);
     Exprs args = {0};
     for (int i = 0; i < e->args.n; i++) {
         Expr *arg = resolve_expr(r, scope, e->args.at[i]);
@@ -632,10 +631,13 @@ static Type common_type(Resolver *r, Type a, const Expr *e, const char *what) {
 
 static Expr *coalesce(Resolver *r, Scope *scope, const AstExpr *e, const char *what) {
     Expr *c = expr_new(r, EXPR_COALESCE, TYPE(UNKNOWN), true, e->pos);
+    bool select_sets = scope->select_sets;
+    scope->select_sets = false;
     for (int i = 0; i < e->args.n; i++) {
         add_arg(r, c, resolve_expr(r, scope, e->args.at[i]));
         c->type = common_type(r, c->type, c->args.at[i], what);
     }
+    scope->select_sets = select_sets;
     for (int i = 0; i < c->args.n; i++) {
         c->args.at[i] = to_common(r, c->args.at[i], c->type);
         if (!c->args.at[i]->nullable) c->nullable = false;
@@ -655,6 +657,8 @@ Expr *resolve_using(Resolver *r, JoinKind join, Expr *left, Expr *right, Pos pos
 
 static Expr *resolve_case(Resolver *r, Scope *scope, const AstExpr *e) {
     Expr *c = expr_new(r, EXPR_CASE, TYPE(UNKNOWN), false, e->pos);
+    bool select_sets = scope->select_sets;
+    scope->select_sets = false;
     Expr *operand = e->args.n ? resolve_expr(r, scope, e->args.at[0]) : NULL;
     for (int i = 0; i < e->arms.n; i++) {
         Expr *when = operand ? expr_compare(r, OP_EQ, operand, resolve_expr(r, scope, e->arms.at[i].when), e->arms.at[i].when->pos)
@@ -663,6 +667,7 @@ static Expr *resolve_case(Resolver *r, Scope *scope, const AstExpr *e) {
         add_arg(r, c, resolve_expr(r, scope, e->arms.at[i].then));
     }
     add_arg(r, c, e->otherwise ? resolve_expr(r, scope, e->otherwise) : expr_const(r, sqm_null(), TYPE(UNKNOWN), e->pos));
+    scope->select_sets = select_sets;
     for (int i = 1; i < c->args.n; i += 2) c->type = common_type(r, c->type, c->args.at[i], "CASE");
     c->type = common_type(r, c->type, c->args.at[c->args.n - 1], "CASE");
     for (int i = 0; i < c->args.n; i++)

@@ -142,6 +142,8 @@ static Expr *group_expr(Grouping *g, Expr *e, int depth) {
             become_var(var, q->group_slots.at[q->group_slots.n - 1], depth);
             return var;
         }
+        if (rel->kind == REL_FUNCTION && rel->hidden_names)
+            fail(g->r->cc, SQM_ERROR_NOT_SUPPORTED, rel->pos, "a set-returning function that the rows aren't grouped by is not supported in the select list of grouped rows");
         Str name = rel->columns.at[e->column].name;
         fail(g->r->cc, SQM_ERROR_GROUPING, e->pos,
              depth ? "subquery uses ungrouped column \"" STR_FMT "." STR_FMT "\" from outer query"

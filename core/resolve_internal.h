@@ -20,6 +20,9 @@ typedef struct Scope {
     bool windows;
     bool in_aggregate;
     bool in_window;
+    bool select_sets;           /* set-returning functions may stand here: resolve_select_set.c */
+    bool select_sets_known;     /* ... which the select list has named already */
+    Rel *select_set;            /* the one of this block, or NULL */
     Str own_name;               /* in a stored expression: the table's own name is the one relation, whatever its alias */
     bool lateral_barrier;       /* a derived table that isn't LATERAL: relations of the enclosing FROM aren't visible through it */
 } Scope;
@@ -47,7 +50,12 @@ void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool rec
 const Merged *resolve_merged(const Scope *scope, int visible, Str name);     /* what `name` of the i-th visible relation went into, or NULL */
 void target_slots(Resolver *r, Query *q);
 Str target_name(const AstExpr *e);
+Rel *resolve_add_rel(Resolver *r, Scope *scope, RelKind kind, Str alias, Pos pos);
+From *resolve_cross_join(Resolver *r, From *left, From *right);
 void resolve_add_column(Resolver *r, Rel *rel, Str name, Type type, bool nullable);
+
+/* resolve_select_set.c */
+Expr *resolve_select_set(Resolver *r, Scope *scope, const AstExpr *e);       /* a set-returning function outside of FROM: its column */
 
 /* resolve_information.c */
 bool resolve_is_information(Str name);                                       /* information_schema.tables ...: no table of the catalogue */
