@@ -96,6 +96,8 @@ AstSelect *parse_query(Parse *p, AstSelect *s);         /* complete: its height 
 Str parse_table_name(Parse *p, Token schema, Token name);
 AstFrom *parse_from(Parse *p, AstFromTag tag, int at, const Alias *alias);
 AstFrom *parse_join(Parse *p, AstFrom *left, JoinKind kind, AstFrom *right, const JoinQual *qual, bool natural);
+/* (a JOIN b ...) AS x. */
+AstFrom *parse_named_join(Parse *p, Token open, AstFrom *join, const Alias *alias);
 
 /* statements */
 Stmt *parse_stmt(Parse *p, StmtTag tag, int at);

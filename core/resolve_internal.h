@@ -21,6 +21,8 @@ typedef struct Scope {
     bool in_aggregate;
     bool in_window;
     Str own_name;               /* in a stored expression: the table's own name is the one relation, whatever its alias */
+    bool in_sublink;            /* a subquery of an expression is being resolved, from here */
+    bool nullable_side;         /* a side of an outer join that may be left NULL */
     bool lateral_barrier;       /* a derived table that isn't LATERAL: relations of the enclosing FROM aren't visible through it */
 } Scope;
 
