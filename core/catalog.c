@@ -279,6 +279,7 @@ static bool read_column(Reader *r, const bson_t *d) {
     c.indexed = read_flag(d, "indexed");
     c.hidden = c.indexed || read_flag(d, "hidden");
     c.identity = read_flag(d, "identity");
+    c.always = read_flag(d, "always");
     c.implicit = read_flag(d, "implicit");
     c.default_text = read_text(r->arena, d, "default");
     c.generated_text = read_text(r->arena, d, "generated");
@@ -488,6 +489,7 @@ static void put_column(bson_t *d, const Column *c) {
     put_flag(d, "hidden", c->hidden);
     put_flag(d, "indexed", c->indexed);
     put_flag(d, "identity", c->identity);
+    put_flag(d, "always", c->always);
     put_flag(d, "implicit", c->implicit);
     put_text(d, "default", c->default_text);
     put_text(d, "generated", c->generated_text);

@@ -231,7 +231,7 @@ bool ddl_constant_default(Ddl *d, const Column *c, Value *value, Expr **expr) {
 Column ddl_make_column(Ddl *d, const Table *t, const AstColumnDef *def) {
     if (table_find_column(t, def->name) >= 0 && str_eq(t->columns.at[table_find_column(t, def->name)].name, def->name))
         fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, def->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(def->name));
-    Column c = {.name = ddl_keep(d, def->name), .field = ddl_field_of(d, def->name), .type = ddl_type_of(d, def->type), .not_null = def->not_null, .identity = def->identity};
+    Column c = {.name = ddl_keep(d, def->name), .field = ddl_field_of(d, def->name), .type = ddl_type_of(d, def->type), .not_null = def->not_null, .identity = def->identity, .always = def->identity_always};
     if (def->not_null && def->is_null)
         fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "conflicting NULL/NOT NULL declarations for column \"" STR_FMT "\" of table \"" STR_FMT "\"", STR_ARG(c.name), STR_ARG(t->name));
     if (c.identity && !type_is_integer(c.type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, def->pos, "identity column type must be smallint, integer, or bigint");

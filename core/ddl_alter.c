@@ -478,11 +478,12 @@ static void alter_column(Ddl *d, Table *t, const AstAlter *a) {
         if (!type_is_integer(c->type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "identity column type must be smallint, integer, or bigint");
         if (!c->not_null) fail(&d->cc, SQM_ERROR_SYNTAX, a->pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" must be declared NOT NULL before identity can be added", STR_ARG(c->name), STR_ARG(t->name));
         c->identity = change->raise_counter = true;
+        c->always = a->always;
         break;
     case ALTER_DROP_IDENTITY:
         if (!c->identity && !a->if_exists)
             fail(&d->cc, SQM_ERROR_SYNTAX, a->pos, "column \"" STR_FMT "\" of relation \"" STR_FMT "\" is not an identity column", STR_ARG(c->name), STR_ARG(t->name));
-        c->identity = false;
+        c->identity = c->always = false;
         break;
     case ALTER_DROP_EXPRESSION:
         if (!c->generated_text.n && !a->if_exists)

@@ -628,6 +628,20 @@ AstFrom *parse_join(Parse *p, AstFrom *left, JoinKind kind, AstFrom *right, cons
     return f;
 }
 
+/* (a JOIN b ...) AS x is (SELECT * FROM a JOIN b ...) AS x: the names inside are hidden. */
+AstFrom *parse_named_join(Parse *p, Token open, AstFrom *join, const Alias *alias) {
+    AstFrom *f = parse_from(p, FROM_SELECT, open.at, alias);
+    AstSelect *s = NEW(p->arena, AstSelect);
+    AstTarget all = {.expr = parse_star(p, NULL), .pos = f->pos};
+    all.expr->pos = s->pos = f->pos;
+    vec_push(p->arena, &s->targets, all);
+    vec_push(p->arena, &s->from, join);
+    grow(p, &s->height, join->height, f->pos);
+    f->select = s;
+    grow(p, &f->height, s->height, f->pos);
+    return f;
+}
+
 /* ---- statements ---- */
 
 Stmt *parse_stmt(Parse *p, StmtTag tag, int at) {

@@ -113,6 +113,7 @@ typedef struct Cte {
     Str name;
     Query *query;               /* non-recursive: the query; recursive: the whole UNION [ALL] */
     bool recursive, materialised;
+    bool begun, in_recursive_term;      /* while names are resolved: its query is, and of that the recursive term */
     int number;                 /* index in Statement.ctes */
     int references;
     VEC(RelColumn) columns;
@@ -186,9 +187,11 @@ typedef struct InsertQuery {
     Query *source;                      /* VALUES or SELECT; NULL: DEFAULT VALUES. An EXPR_CONST of tag TYPE_UNKNOWN with number -1 marks DEFAULT */
     Exprs defaults;                     /* per table column, NULL: none; evaluated in `row` */
     Assigns generated;                  /* stored generated columns, over `row` */
-    RowChecks checks;                   /* CHECKs that the server can't decide, over `row` */
+    RowChecks checks;                   /* over `row`: CHECKs that the server can't decide; with on_conflict all, because the server never sees a row that conflicts */
+    RowChecks set_checks;               /* those that the server can't decide, for the rows that ON CONFLICT changes */
     ForeignKeys foreign;                /* of the table */
     ForeignKeys set_foreign, set_referring;   /* of it, and to it, by columns that ON CONFLICT sets */
+    bool own_identity;                  /* OVERRIDING USER VALUE: identity columns take the counter's numbers, whatever the source gives */
     bool on_conflict, do_nothing;
     const Index *conflict_index;        /* NULL with do_nothing: any; the primary key has an Index entry too */
     VEC(Assign) conflict_set;           /* over `row` (rel 0 the stored row, rel 1 excluded) */

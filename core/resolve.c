@@ -183,12 +183,42 @@ static Str after_dot(Str name) {
     return dot ? (Str){dot + 1, name.n - (size_t)(dot + 1 - name.p)} : name;
 }
 
+/* Why a recursive query's name may not stand here, or NULL. `scope`: where it stands, inside the recursive term or, wrongly, elsewhere in its WITH query. */
+static const char *misplaced(const Scope *scope, const Cte *cte) {
+    bool sublink = false, outer_join = false, intersect = false, except = false;
+    for (const Scope *s = scope; s; s = s->outer) {
+        sublink |= s->in_sublink;
+        outer_join |= s->nullable_side;
+        const Query *q = s->query;
+        intersect |= q->set_op == SET_INTERSECT && q->set_all;
+        except |= q->set_op == SET_EXCEPT && (q->set_all || q->left);
+        for (int i = 0; i < s->ctes.n; i++)
+            if (s->ctes.at[i] == cte) goto found;
+    }
+found:
+    if (sublink) return "within a subquery";
+    if (!cte->in_recursive_term) return "within its non-recursive term";
+    if (outer_join) return "within an outer join";
+    if (intersect) return "within INTERSECT";
+    if (except) return "within EXCEPT";
+    return cte->references > 1 ? "more than once" : NULL;
+}
+
+/* A WITH query named while it or one before it is resolved: in its own recursive term, or an error. */
+static void check_recursive_reference(Resolver *r, const Scope *scope, const Cte *cte, Pos pos) {
+    if (!cte->begun)
+        fail_hint(r->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Put it before the query that reads it.", "reading the WITH query \"" STR_FMT "\" before its definition is not supported", STR_ARG(cte->name));
+    const char *where = misplaced(scope, cte);
+    if (where) fail(r->cc, SQM_ERROR_SYNTAX, pos, "recursive reference to query \"" STR_FMT "\" must not appear %s", STR_ARG(cte->name), where);
+}
+
 static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
     Cte *cte = find_cte(scope, f->name);
     Rel *rel;
     if (cte) {
         cte->references++;
-        if (!cte->query) {   /* inside its own recursive term */
+        if (!cte->query) {
+            check_recursive_reference(r, scope, cte, f->pos);
             rel = resolve_add_rel(r, scope, REL_CTE_WORK, f->alias.n ? f->alias : f->name, f->pos);
             rel->work = cte;
             for (int i = 0; i < cte->columns.n; i++) {
@@ -232,6 +262,12 @@ static int column_by_name(const Rel *rel, Str name) {
     return -1;
 }
 
+static bool column_repeats(const Rel *rel, int column) {
+    for (int i = column + 1; i < rel->columns.n; i++)
+        if (!rel->columns.at[i].hidden && str_eq(rel->columns.at[i].name, rel->columns.at[column].name)) return true;
+    return false;
+}
+
 const Merged *resolve_merged(const Scope *scope, int visible, Str name) {
     for (int i = 0; i < scope->merged.n; i++) {
         const Merged *m = &scope->merged.at[i];
@@ -246,7 +282,7 @@ static Expr *side_column(Resolver *r, Scope *scope, int from, int to, Str name, 
         const Merged *m = resolve_merged(scope, i, name);
         int c = m ? -1 : column_by_name(scope->visible.at[i], name);
         if (!m && c < 0) continue;
-        if (found) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "common column name \"" STR_FMT "\" appears more than once", STR_ARG(name));
+        if (found || (!m && column_repeats(scope->visible.at[i], c))) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "common column name \"" STR_FMT "\" appears more than once", STR_ARG(name));
         if (m) {
             found = m->expr;
             i = m->to - 1;
@@ -289,10 +325,13 @@ static From *resolve_join(Resolver *r, Scope *scope, const AstFrom *f) {
     join->rel = -1;
     join->kind = f->join;
     int first = scope->visible.n;
+    bool nullable_side = scope->nullable_side, lateral_outer = f->join == JOIN_RIGHT || f->join == JOIN_FULL;
+    scope->nullable_side = nullable_side || lateral_outer;
     join->left = resolve_from(r, scope, f->left);
     int middle = scope->visible.n;
-    bool lateral_outer = f->join == JOIN_RIGHT || f->join == JOIN_FULL;
+    scope->nullable_side = nullable_side || f->join == JOIN_LEFT || f->join == JOIN_FULL;
     join->right = resolve_from(r, scope, f->right);
+    scope->nullable_side = nullable_side;
     int last = scope->visible.n;
     if (lateral_outer)
         for (int i = middle; i < last; i++)
@@ -601,6 +640,7 @@ static Cte *add_cte(Resolver *r, Scope *scope, const AstCte *ast) {
     cte->name = ast->name;
     cte->number = r->out->ctes.n;
     vec_push(r->cc->arena, &r->out->ctes, cte);
+    vec_push(r->cc->arena, &scope->ctes, cte);
     return cte;
 }
 
@@ -634,21 +674,35 @@ static bool mentions(const AstFrom *f, Str name) {
 
 static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte *recursive, const AstCte *ast);
 
+/* non-recursive-term UNION [ALL] recursive-term */
+static void resolve_recursive(Resolver *r, Scope *scope, Cte *cte, const AstCte *ast) {
+    const AstSelect *s = ast->select;
+    if (s->set_op != SET_UNION || select_mentions(s->left, ast->name))
+        fail(r->cc, SQM_ERROR_SYNTAX, ast->pos, "recursive query \"" STR_FMT "\" does not have the form non-recursive-term UNION [ALL] recursive-term", STR_ARG(cte->name));
+    const AstExpr *tail = s->order.n ? s->order.at[0].expr : s->offset ? s->offset : s->limit;
+    if (tail) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, tail->pos, "%s in a recursive query is not supported", s->order.n ? "ORDER BY" : s->offset ? "OFFSET" : "LIMIT");
+    cte->recursive = true;
+    cte->query = resolve_set_op(r, s, scope, cte, ast);
+}
+
+/* RECURSIVE puts all names into scope before the first query is resolved. */
 void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool recursive) {
+    int first = scope->ctes.n;
+    for (int i = 0; i < n && recursive; i++) add_cte(r, scope, &ctes[i]);
     for (int i = 0; i < n; i++) {
-        Cte *cte = add_cte(r, scope, &ctes[i]);
-        const AstSelect *s = ctes[i].select;
-        bool self = recursive && select_mentions(s, ctes[i].name);
-        if (self) {
-            if (s->set_op != SET_UNION || select_mentions(s->left, ctes[i].name))
-                fail(r->cc, SQM_ERROR_SYNTAX, ctes[i].pos, "recursive query \"" STR_FMT "\" does not have the form non-recursive-term UNION [ALL] recursive-term", STR_ARG(cte->name));
-            cte->recursive = true;
-            vec_push(r->cc->arena, &scope->ctes, cte);
-            cte->query = resolve_set_op(r, s, scope, cte, &ctes[i]);
+        Cte *cte = NULL;
+        Query *q = NULL;
+        if (recursive) {
+            cte = scope->ctes.at[first + i];
+            cte->begun = true;
+        }
+        if (recursive && select_mentions(ctes[i].select, ctes[i].name)) {
+            resolve_recursive(r, scope, cte, &ctes[i]);
         } else {
-            cte->query = resolve_select(r, s, scope);
-            cte_columns(r, cte, cte->query, &ctes[i]);
-            vec_push(r->cc->arena, &scope->ctes, cte);
+            q = resolve_select(r, ctes[i].select, scope);
+            if (!cte) cte = add_cte(r, scope, &ctes[i]);
+            cte_columns(r, cte, q, &ctes[i]);
+            cte->query = q;
         }
         cte->references = 0;
         if (cte->query->correlated) scope->query->correlated = true;
@@ -663,6 +717,15 @@ static Query *query_new(Resolver *r, Scope *outer) {
     q->parent = outer ? outer->query : NULL;
     q->grouping_slot = -1;
     return q;
+}
+
+/* The recursive term was resolved with the types of the other one. Lengths, and which integers, are no matter here. */
+static void check_recursive_type(Resolver *r, const Cte *cte, int column, Type first, Type all, Pos pos) {
+    if (first.tag == all.tag || first.tag == TYPE_UNKNOWN || (type_is_integer(first) && type_is_integer(all)) || (type_is_text(first) && type_is_text(all))) return;
+    char have[64], want[64];
+    fail_hint(r->cc, SQM_ERROR_DATATYPE_MISMATCH, pos, "Cast the output of the non-recursive term to the correct type.",
+              "recursive query \"" STR_FMT "\" column %d has type %s in non-recursive term but type %s overall", STR_ARG(cte->name), column + 1, type_text(first, have, sizeof have),
+              type_text(all, want, sizeof want));
 }
 
 /* UNION and friends: the targets of the whole are slots 0..n-1 of its own frame, typed by what both sides meet in. */
@@ -681,14 +744,10 @@ static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte 
     inner = &link;
     q->left = resolve_select(r, s->left, inner);
     if (recursive) {
-        Query *before = recursive->query;
         cte_columns(r, recursive, q->left, ast);
-        recursive->query = NULL;
-        q->right = resolve_select(r, s->right, inner);
-        recursive->query = before;
-    } else {
-        q->right = resolve_select(r, s->right, inner);
+        recursive->in_recursive_term = true;
     }
+    q->right = resolve_select(r, s->right, inner);
     q->is_volatile = q->left->is_volatile || q->right->is_volatile;
     const char *word = s->set_op == SET_UNION ? "UNION" : s->set_op == SET_INTERSECT ? "INTERSECT" : "EXCEPT";
     if (q->left->n_visible != q->right->n_visible)
@@ -701,6 +760,7 @@ static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte 
             char left[64], right[64];
             fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, s->pos, "%s types %s and %s cannot be matched", word, type_text(a->type, left, sizeof left), type_text(b->type, right, sizeof right));
         }
+        if (recursive) check_recursive_type(r, recursive, i, a->type, type, s->pos);
         Expr *var = expr_new(r, EXPR_VAR, type, a->nullable || b->nullable, NO_POS);
         var->slot = i;
         Target t = {.expr = var, .name = q->left->targets.at[i].name, .slot = i};
@@ -825,6 +885,8 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
     resolve_grouping(r, q);
     if (scope.select_set && q->windows.n)
         fail(r->cc, SQM_ERROR_NOT_SUPPORTED, scope.select_set->pos, "a set-returning function beside window functions is not supported");
+    for (int i = 0; i < q->rels.n && q->aggs.n; i++)
+        if (q->rels.at[i]->kind == REL_CTE_WORK) fail(r->cc, SQM_ERROR_GROUPING, q->aggs.at[0]->pos, "aggregate functions are not allowed in a recursive query's recursive term");
     target_slots(r, q);
     for (int i = 0; i < s->locking.n; i++) {
         vec_push(r->cc->arena, &q->locking, s->locking.at[i]);

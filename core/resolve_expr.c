@@ -77,13 +77,17 @@ static Expr *make_var(Resolver *r, Scope *from, Scope *owner, int level, Rel *re
     return e;
 }
 
-static int find_rel_column(Resolver *r, Rel *rel, Str name) {
-    int loose = -1;
+static int find_rel_column(Resolver *r, Rel *rel, Str name, Pos pos) {
+    int exact = -1, loose = -1;
     for (int i = 0; i < rel->columns.n; i++) {
         if (rel->columns.at[i].hidden) continue;
-        if (str_eq(rel->columns.at[i].name, name)) return i;
+        if (str_eq(rel->columns.at[i].name, name)) {
+            if (exact >= 0) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "column reference \"" STR_FMT "\" is ambiguous", STR_ARG(name));
+            exact = i;
+        }
         if (loose < 0 && str_ieq(rel->columns.at[i].name, name)) loose = i;
     }
+    if (exact >= 0) return exact;
     if (loose >= 0) return loose;
     /* A collection nobody declared has whatever field one asks for. */
     if (rel->kind == REL_TABLE && !rel->table->declared && !rel->table->view_text.n) {
@@ -143,7 +147,7 @@ static Expr *find_unqualified(Resolver *r, Scope *scope, Str name, Pos pos) {
                 int c = -1;
                 if (!m) {
                     if (rel->hidden_names || undeclared_rel(rel) != (pass == 1)) continue;
-                    c = find_rel_column(r, rel, name);
+                    c = find_rel_column(r, rel, name, pos);
                     if (c < 0 || (rel->columns.at[c].hidden && !undeclared_rel(rel) && found)) continue;
                 }
                 if (found || merged) fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, pos, "column reference \"" STR_FMT "\" is ambiguous", STR_ARG(name));
@@ -177,7 +181,7 @@ Expr *resolve_column(Resolver *r, Scope *scope, Str qualifier, Str name, Pos pos
                 if (str_ieq(s->visible.at[i]->alias, qualifier)) rel = s->visible.at[i];
             if (!rel && s->own_name.n && str_ieq(s->own_name, qualifier)) rel = s->visible.at[0];
             if (!rel) continue;
-            column = find_rel_column(r, rel, name);
+            column = find_rel_column(r, rel, name, pos);
             if (column < 0) {
                 char hint[300];
                 nearest_column(s, name, hint, sizeof hint);
@@ -683,7 +687,10 @@ static Expr *resolve_case(Resolver *r, Scope *scope, const AstExpr *e) {
 /* `width`: the columns that a scalar subquery must have, 1 but beside a row. */
 static Expr *sublink(Resolver *r, Scope *scope, SublinkKind kind, const AstSelect *select, int width, Pos pos) {
     enter(r->cc, pos);
+    bool was_in_sublink = scope->in_sublink;
+    scope->in_sublink = true;
     Query *q = resolve_select(r, select, scope);
+    scope->in_sublink = was_in_sublink;
     leave(r->cc);
     Expr *e = expr_new(r, EXPR_SUBLINK, TYPE(BOOL), kind != SUBLINK_EXISTS, pos);
     e->sublink = kind;

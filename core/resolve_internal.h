@@ -24,6 +24,8 @@ typedef struct Scope {
     bool select_sets_known;     /* ... which the select list has named already */
     Rel *select_set;            /* the one of this block, or NULL */
     Str own_name;               /* in a stored expression: the table's own name is the one relation, whatever its alias */
+    bool in_sublink;            /* a subquery of an expression is being resolved, from here */
+    bool nullable_side;         /* a side of an outer join that may be left NULL */
     bool lateral_barrier;       /* a derived table that isn't LATERAL: relations of the enclosing FROM aren't visible through it */
 } Scope;
 
