@@ -236,6 +236,7 @@ alias(A) ::= as_opt ID(N) LP names(L) RP. { A = NEW(p->arena, Alias); *A = (Alia
 as_opt ::= .
 as_opt ::= AS.
 
+%type relname {Token}
 %type qname {Token}
 qname(A) ::= ID(A).
 qname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, S.at).len}; A.text = parse_table_name(p, S, N); }
@@ -244,7 +245,9 @@ qname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, 
 ordinality_opt(A) ::= . { A = false; }
 ordinality_opt(A) ::= WITH ORDINALITY. { A = true; }
 
-tableref(A) ::= qname(N) alias_opt(L). { A = parse_from(p, FROM_TABLE, N.at, L); A->name = N.text; }
+relname(A) ::= ID(A).
+relname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, S.at).len}; A.text = parse_relation_name(p, S, N); }
+tableref(A) ::= relname(N) alias_opt(L). { A = parse_from(p, FROM_TABLE, N.at, L); A->name = N.text; }
 tableref(A) ::= func(F) ordinality_opt(O) alias_opt(L). { A = parse_from(p, FROM_FUNCTION, F->pos.at, L); A->function = F; A->with_ordinality = O; A->height = F->height + 1; }
 tableref(A) ::= LATERAL(T) func(F) ordinality_opt(O) alias_opt(L). { A = parse_from(p, FROM_FUNCTION, T.at, L); A->function = F; A->with_ordinality = O; A->lateral = true; A->height = F->height + 1; }
 tableref(A) ::= selectwp(S) alias_opt(L). { A = parse_from(p, FROM_SELECT, S->pos.at, L); A->select = S; A->height = S->height + 1; }

@@ -596,6 +596,11 @@ Str parse_table_name(Parse *p, Token schema, Token name) {
               "schema \"" STR_FMT "\": schemas are not supported", STR_ARG(schema.text));
 }
 
+Str parse_relation_name(Parse *p, Token schema, Token name) {
+    if (!str_ieq(schema.text, STR("information_schema"))) return parse_table_name(p, schema, name);
+    return arena_printf(p->arena, "information_schema." STR_FMT, STR_ARG(name.text));
+}
+
 AstFrom *parse_from(Parse *p, AstFromTag tag, int at, const Alias *alias) {
     AstFrom *f = NEW(p->arena, AstFrom);
     f->tag = tag;

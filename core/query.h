@@ -227,6 +227,7 @@ typedef struct Resolved {
     AstNames parameter_names;
     VEC(const Table *) tables;          /* every table whose layout the statement relies on */
     VEC(ParamPair) same_params;         /* parameters that must be bound to the same value: SELECT a+%s ... GROUP BY a+%s */
+    bool reads_catalogue;               /* has rows of information_schema in it: as of the catalogue that it was compiled for */
     Ints integer_params;                /* parameters that must be bound to integers: SET n = n + %s */
 } Resolved;
 

@@ -62,7 +62,7 @@ static Rel *add_rel(Resolver *r, Scope *scope, RelKind kind, Str alias, Pos pos)
     return rel;
 }
 
-static void add_rel_column(Resolver *r, Rel *rel, Str name, Type type, bool nullable) {
+void resolve_add_column(Resolver *r, Rel *rel, Str name, Type type, bool nullable) {
     RelColumn c = {.name = name, .type = type, .nullable = nullable, .slot = -1};
     vec_push(r->cc->arena, &rel->columns, c);
 }
@@ -72,7 +72,7 @@ Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias,
     rel->table = table;
     for (int i = 0; i < table->columns.n; i++) {
         const Column *c = &table->columns.at[i];
-        add_rel_column(r, rel, c->name, c->type, !c->not_null || c->implicit);
+        resolve_add_column(r, rel, c->name, c->type, !c->not_null || c->implicit);
         rel->columns.at[i].hidden = c->hidden;
     }
     return rel;
@@ -142,7 +142,7 @@ static void subquery_columns(Resolver *r, Rel *rel, const Query *q, const AstNam
         const Target *t = &q->targets.at[i];
         Type type = type_as_column(t->expr->type);
         if (type.tag == TYPE_UNKNOWN && t->expr->tag == EXPR_CONST && t->expr->value.type == SQM_TEXT) type = TYPE(TEXT);
-        add_rel_column(r, rel, i < names->n ? names->at[i] : t->name, type, t->expr->nullable);
+        resolve_add_column(r, rel, i < names->n ? names->at[i] : t->name, type, t->expr->nullable);
     }
 }
 
@@ -179,6 +179,11 @@ static void make_visible(Resolver *r, Scope *scope, Rel *rel) {
 
 static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f);
 
+static Str after_dot(Str name) {
+    const char *dot = memchr(name.p, '.', name.n);
+    return dot ? (Str){dot + 1, name.n - (size_t)(dot + 1 - name.p)} : name;
+}
+
 static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
     Cte *cte = find_cte(scope, f->name);
     Rel *rel;
@@ -188,7 +193,7 @@ static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
             rel = add_rel(r, scope, REL_CTE_WORK, f->alias.n ? f->alias : f->name, f->pos);
             rel->work = cte;
             for (int i = 0; i < cte->columns.n; i++) {
-                add_rel_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, true);
+                resolve_add_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, true);
             }
         } else {
             if (cte->query->correlated && cte->query->parent != scope->query)
@@ -196,8 +201,14 @@ static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
             rel = add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
             rel->subquery = cte->query;
             rel->cte = cte;
-            for (int i = 0; i < cte->columns.n; i++) add_rel_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, cte->columns.at[i].nullable);
+            for (int i = 0; i < cte->columns.n; i++) resolve_add_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, cte->columns.at[i].nullable);
         }
+        rename_columns(r, rel, &f->columns, f->pos);
+        return leaf(r, rel);
+    }
+    if (resolve_is_information(f->name)) {
+        rel = add_rel(r, scope, REL_VALUES, f->alias.n ? f->alias : after_dot(f->name), f->pos);
+        resolve_information(r, rel, f->name);
         rename_columns(r, rel, &f->columns, f->pos);
         return leaf(r, rel);
     }
@@ -350,7 +361,7 @@ static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f) {
         if (!rel->alias.n) rel->alias = f->function->name;
         rel->lateral = before > 0 && !expr_is_constant(rel->function);
         rel->with_ordinality = f->with_ordinality;
-        if (f->with_ordinality) add_rel_column(r, rel, STR("ordinality"), TYPE(INT8), false);
+        if (f->with_ordinality) resolve_add_column(r, rel, STR("ordinality"), TYPE(INT8), false);
         rename_columns(r, rel, &f->columns, f->pos);
         make_visible(r, scope, rel);
         out = leaf(r, rel);
@@ -733,7 +744,7 @@ static Query *resolve_values(Resolver *r, const AstSelect *s, Scope *outer) {
     }
     for (int c = 0; c < width; c++) {
         for (int i = 0; i < rel->values.n; i++) rel->values.at[i].at[c] = expr_coerce(r, rel->values.at[i].at[c], types[c]);
-        add_rel_column(r, rel, arena_printf(r->cc->arena, "column%d", c + 1), type_as_column(types[c]), nullable[c]);
+        resolve_add_column(r, rel, arena_printf(r->cc->arena, "column%d", c + 1), type_as_column(types[c]), nullable[c]);
     }
     q->from = leaf(r, rel);
     vec_push(r->cc->arena, &scope.visible, rel);

@@ -47,6 +47,11 @@ void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool rec
 const Merged *resolve_merged(const Scope *scope, int visible, Str name);     /* what `name` of the i-th visible relation went into, or NULL */
 void target_slots(Resolver *r, Query *q);
 Str target_name(const AstExpr *e);
+void resolve_add_column(Resolver *r, Rel *rel, Str name, Type type, bool nullable);
+
+/* resolve_information.c */
+bool resolve_is_information(Str name);                                       /* information_schema.tables ...: no table of the catalogue */
+void resolve_information(Resolver *r, Rel *rel, Str name);                   /* gives `rel` its columns and rows */
 
 /* resolve_expr.c */
 Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e);

@@ -217,12 +217,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "timezones.tests.NewDatabaseTests.test_aware_datetime_in_local_timezone_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_naive_datetime_with_microsecond",
         },
-        "The catalogue isn't read by SQL statements, which this test counts.": {
-            "cache.tests.CreateCacheTableForDBCacheTests.test_createcachetable_observes_database_router",
-        },
-        "A password without a user name is refused before anything connects.": {
-            "backends.tests.BackendTestCase.test_unicode_password",
-        },
     }
 
     if django.VERSION >= (6,):  # its admin shows the microseconds of the moments that these tests create
