@@ -28,7 +28,7 @@ typedef struct Rewrite {
 } Rewrite;
 
 typedef enum StepTag {
-    STEP_COMMAND,               /* sent as it is */
+    STEP_COMMAND,               /* sent as it is; an error `code` is said as `message`, if there is one */
     STEP_NONE,                  /* a find that must find nothing, else `code`, `message` */
     STEP_TRY,                   /* does every row's new value exist? Nothing is written */
     STEP_CHECK,                 /* is the condition rewrite->expr FALSE for any row? Then `code`, `message` */

@@ -77,14 +77,14 @@ def test_the_index_answers(connection, people):
         explained = people.database.command("explain", command, verbosity="executionStats")
         text = bson.json_util.dumps(explained["queryPlanner"]["winningPlan"])
         assert "IXSCAN" in text and "COLLSCAN" not in text, text
-        assert explained["executionStats"]["totalDocsExamined"] <= 3
+        assert explained["executionStats"]["totalDocsExamined"] <= 5
 
 
 def test_duplicates_keep_the_old_collation(connection, people):
     cursor = connection.cursor()
     cursor.execute("ALTER TABLE people ALTER COLUMN name TYPE varchar(20)")
     cursor.execute("INSERT INTO people VALUES (4, 'ANN')")
-    with pytest.raises(_sqm.IntegrityError):
+    with pytest.raises(_sqm.IntegrityError, match='could not create unique index "people_name_key"'):
         cursor.execute("ALTER TABLE people ALTER COLUMN name TYPE varchar(20) COLLATE case_insensitive")
     assert column(connection, "name")["collation"] is None
     assert ids(connection, "SELECT id FROM people WHERE name = 'ANN'") == [4]
