@@ -27,11 +27,12 @@ typedef struct Column {
     Str default_text;   /* SQL expression or empty */
     Str generated_text; /* GENERATED ALWAYS AS (...) or empty */
     bool generated_stored;
-    Str collation, comment;
+    Str collation, comment;     /* collation: as written, type.collation is what it means */
 } Column;
 
-/* expr_text.n: an expression, `column` is the indexed one that holds it. path: inner fields of a document. column -1: all fields (wildcard). */
-typedef struct IndexKey { int column; Str expr_text, path; bool descending; Str opclass; } IndexKey;
+/* expr_text.n: an expression, `column` is the indexed one that holds it. folded.n: that expression is what the case_insensitive column of this name compares by, and the key is on
+ * that column for all that SQL says. path: inner fields of a document. column -1: all fields (wildcard). */
+typedef struct IndexKey { int column; Str expr_text, folded, path; bool descending; Str opclass; } IndexKey;
 typedef struct Index {
     Str name;           /* also the MongoDB index name */
     bool unique, nulls_not_distinct;

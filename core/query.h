@@ -143,6 +143,7 @@ struct Query {
     Expr *where;                /* NULL: true */
     bool grouped;               /* GROUP BY, HAVING or an aggregate is present */
     Exprs group_keys;           /* over the relations' slots */
+    Exprs group_shown;          /* NULL, or what was written where the key is its casefold(): a value of the group stands for it (resolve_collation.c) */
     Ints group_slots;           /* where each key lies after grouping */
     VEC(GroupingSet) grouping_sets;   /* empty: one set of all keys */
     int grouping_slot;          /* bit mask of absent keys for GROUPING(), or -1 */

@@ -121,6 +121,7 @@ Expr *resolve_rel_column(Resolver *r, Query *q, Rel *rel, int column) {
     if (rel->kind != REL_TABLE || !table_column_is_virtual(t, column)) return var_new(r->cc->arena, q, rel, column);
     Expr *e = resolve_generated(r, q, rel, column);
     if (needs_cast(e->type, t->columns.at[column].type)) e = expr_cast(r, e, t->columns.at[column].type);
+    e->type = type_collate(e->type, TYPE(TEXT), t->columns.at[column].type);
     if (!rel->null_extended) return e;
     Expr *real = expr_new(r, EXPR_IS, TYPE(BOOL), false, NO_POS), *value = expr_new(r, EXPR_CASE, e->type, true, NO_POS);
     real->is = IS_NULL;
@@ -139,7 +140,7 @@ static void subquery_columns(Resolver *r, Rel *rel, const Query *q, const AstNam
         fail(r->cc, SQM_ERROR_SYNTAX, pos, "table \"" STR_FMT "\" has %d columns available but %d columns specified", STR_ARG(rel->alias), q->n_visible, names->n);
     for (int i = 0; i < q->n_visible; i++) {
         const Target *t = &q->targets.at[i];
-        Type type = t->expr->type;
+        Type type = type_as_column(t->expr->type);
         if (type.tag == TYPE_UNKNOWN && t->expr->tag == EXPR_CONST && t->expr->value.type == SQM_TEXT) type = TYPE(TEXT);
         resolve_add_column(r, rel, i < names->n ? names->at[i] : t->name, type, t->expr->nullable);
     }
@@ -544,7 +545,7 @@ static void resolve_order(Resolver *r, Scope *scope, Query *q, const AstOrder *o
                           "ORDER BY on a UNION/INTERSECT/EXCEPT result must be on one of the result columns");
             e = resolve_expr(r, scope, item);
         }
-        SortKey key = resolve_sort_key(e, &orders[i]);
+        SortKey key = resolve_sort_key(expr_collated(r, e), &orders[i]);
         /* Position of the target this key is, so that resolve_grouping and the slots keep them one. */
         vec_push(r->cc->arena, &q->order, key);
     }
@@ -567,9 +568,11 @@ static int add_group_key(Resolver *r, Scope *scope, Query *q, const AstExpr *ite
     } else {
         e = resolve_expr(r, scope, item);
     }
+    Expr *key = expr_collated(r, e);
     for (int i = 0; i < q->group_keys.n; i++)
-        if (expr_equal(q->group_keys.at[i], e)) return i;
-    vec_push(r->cc->arena, &q->group_keys, e);
+        if (expr_equal(q->group_keys.at[i], key)) return i;
+    vec_push(r->cc->arena, &q->group_keys, key);
+    vec_push(r->cc->arena, &q->group_shown, key == e ? NULL : e);
     vec_push(r->cc->arena, &q->group_slots, -1);
     return q->group_keys.n - 1;
 }
@@ -617,6 +620,8 @@ static void resolve_group_by(Resolver *r, Scope *scope, Query *q, const AstExprs
         }
         add_set(r, q, &keys);
     }
+    for (int i = 0; i < q->group_shown.n; i++)
+        if (q->group_shown.at[i]) expr_refuse_collated(r, q->group_shown.at[i], sets->pos, "grouping sets");
 }
 
 /* ---- LIMIT ---- */
@@ -649,7 +654,7 @@ static void cte_columns(Resolver *r, Cte *cte, const Query *q, const AstCte *ast
         fail(r->cc, SQM_ERROR_SYNTAX, ast->pos, "WITH query \"" STR_FMT "\" has %d columns available but %d columns specified", STR_ARG(ast->name), q->n_visible, ast->columns.n);
     for (int i = 0; i < q->n_visible; i++) {
         const Target *t = &q->targets.at[i];
-        RelColumn c = {.name = i < ast->columns.n ? ast->columns.at[i] : t->name, .type = t->expr->type, .nullable = t->expr->nullable, .slot = -1};
+        RelColumn c = {.name = i < ast->columns.n ? ast->columns.at[i] : t->name, .type = type_as_column(t->expr->type), .nullable = t->expr->nullable, .slot = -1};
         vec_push(r->cc->arena, &cte->columns, c);
     }
 }
@@ -761,12 +766,13 @@ static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte 
             fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, s->pos, "%s types %s and %s cannot be matched", word, type_text(a->type, left, sizeof left), type_text(b->type, right, sizeof right));
         }
         if (recursive) check_recursive_type(r, recursive, i, a->type, type, s->pos);
-        Expr *var = expr_new(r, EXPR_VAR, type, a->nullable || b->nullable, NO_POS);
+        Expr *var = expr_new(r, EXPR_VAR, type_as_column(type), a->nullable || b->nullable, NO_POS);
         var->slot = i;
         Target t = {.expr = var, .name = q->left->targets.at[i].name, .slot = i};
         vec_push(r->cc->arena, &q->targets, t);
     }
     q->n_visible = q->targets.n;
+    query_collate_set(r, q, recursive != NULL, s->pos);
     resolve_order(r, &scope, q, s->order.at, s->order.n);
     q->limit = resolve_count(r, &scope, s->limit, "LIMIT");
     q->offset = resolve_count(r, &scope, s->offset, "OFFSET");
@@ -798,7 +804,7 @@ static Query *resolve_values(Resolver *r, const AstSelect *s, Scope *outer) {
     }
     for (int c = 0; c < width; c++) {
         for (int i = 0; i < rel->values.n; i++) rel->values.at[i].at[c] = expr_coerce(r, rel->values.at[i].at[c], types[c]);
-        resolve_add_column(r, rel, arena_printf(r->cc->arena, "column%d", c + 1), types[c], nullable[c]);
+        resolve_add_column(r, rel, arena_printf(r->cc->arena, "column%d", c + 1), type_as_column(types[c]), nullable[c]);
     }
     q->from = leaf(r, rel);
     vec_push(r->cc->arena, &scope.visible, rel);
@@ -824,7 +830,7 @@ static void check_distinct_order(Resolver *r, const Query *q, const AstSelect *s
     }
     for (int i = 0; i < q->order.n; i++) {
         bool found = expr_is_constant(q->order.at[i].expr);
-        for (int t = 0; t < q->n_visible && !found; t++) found = expr_equal(q->targets.at[t].expr, q->order.at[i].expr);
+        for (int t = 0; t < q->n_visible && !found; t++) found = expr_equal(expr_collated(r, q->targets.at[t].expr), q->order.at[i].expr);
         if (!found) fail(r->cc, SQM_ERROR_SYNTAX, q->order.at[i].expr->pos, "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
     }
 }
@@ -874,10 +880,11 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
         int target = target_by_position(r, q, s->distinct_on.at[i], "DISTINCT ON");
         if (target < 0) target = target_by_name(r, q, s->distinct_on.at[i], false);
         Expr *key = target >= 0 ? q->targets.at[target].expr : resolve_expr(r, &scope, s->distinct_on.at[i]);
-        vec_push(r->cc->arena, &q->distinct_on, key);
+        vec_push(r->cc->arena, &q->distinct_on, expr_collated(r, key));
     }
     scope.select_sets = false;
     if (q->distinct) check_distinct_order(r, q, s);
+    if (q->distinct && !q->distinct_on.n) query_collate_distinct(r, q);
     q->limit = resolve_count(r, &scope, s->limit, "LIMIT");
     q->offset = resolve_count(r, &scope, s->offset, "OFFSET");
     q->with_ties = s->with_ties;

@@ -14,7 +14,7 @@ typedef struct Listing {
     Pos pos;
 } Listing;
 
-static void put(Listing *l, Value v, TypeTag type) { vec_push(l->r->cc->arena, &l->row, expr_const(l->r, v, (Type){type, -1, -1, TYPE_UNKNOWN}, l->pos)); }
+static void put(Listing *l, Value v, TypeTag type) { vec_push(l->r->cc->arena, &l->row, expr_const(l->r, v, type_of(type), l->pos)); }
 
 static void put_null(Listing *l, TypeTag type) { put(l, sqm_null(), type); }
 
@@ -69,7 +69,7 @@ static void list_view(Listing *l, const Table *t) {
 static const InformationColumn columns_columns[MOST_COLUMNS] = {
     {"table_catalog", TYPE_TEXT}, {"table_schema", TYPE_TEXT}, {"table_name", TYPE_TEXT}, {"column_name", TYPE_TEXT}, {"ordinal_position", TYPE_INT4}, {"column_default", TYPE_TEXT},
     {"is_nullable", TYPE_TEXT}, {"data_type", TYPE_TEXT}, {"character_maximum_length", TYPE_INT4}, {"numeric_precision", TYPE_INT4}, {"numeric_scale", TYPE_INT4},
-    {"is_identity", TYPE_TEXT}, {"is_generated", TYPE_TEXT}, {"generation_expression", TYPE_TEXT}, {"column_comment", TYPE_TEXT}};
+    {"collation_name", TYPE_TEXT}, {"is_identity", TYPE_TEXT}, {"is_generated", TYPE_TEXT}, {"generation_expression", TYPE_TEXT}, {"column_comment", TYPE_TEXT}};
 
 /* The standard's name of a type, where it isn't the one that the catalogue stores. */
 static const char *data_type(Type type, char *out, size_t size) {
@@ -104,6 +104,7 @@ static void list_columns(Listing *l, const Table *t) {
         put_text(l, arena_printf(l->r->cc->arena, "%s", data_type(c->type, type, sizeof type)));
         put_number(l, type_is_text(c->type) ? c->type.length : -1);
         put_precision(l, c->type);
+        put_text(l, str_is(c->collation, "default") ? (Str){0} : c->collation);
         put_yes(l, c->identity);
         put_word(l, c->generated_text.n ? "ALWAYS" : "NEVER");
         put_text(l, c->generated_text);
@@ -168,7 +169,7 @@ bool resolve_is_information(Str name) { return listing_of(name) >= 0; }
 
 void resolve_information(Resolver *r, Rel *rel, Str name) {
     int which = listing_of(name);
-    for (const InformationColumn *c = listings[which].columns; c->name; c++) resolve_add_column(r, rel, str_from(c->name), (Type){c->type, -1, -1, TYPE_UNKNOWN}, true);
+    for (const InformationColumn *c = listings[which].columns; c->name; c++) resolve_add_column(r, rel, str_from(c->name), type_of(c->type), true);
     Listing l = {.r = r, .rel = rel, .pos = rel->pos};
     for (int t = 0; t < r->catalog->tables.n; t++) listings[which].list(&l, r->catalog->tables.at[t]);
     r->out->reads_catalogue = true;

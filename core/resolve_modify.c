@@ -346,6 +346,9 @@ static Query *insert_values(Resolver *r, Scope *scope, InsertQuery *ins, const A
     return q;
 }
 
+/* Is the key on that column? Of a case_insensitive one it is on what the column compares by. */
+static bool key_is_on(const Table *t, const IndexKey *key, int column) { return key->column == column || (key->folded.n && str_eq(key->folded, t->columns.at[column].name)); }
+
 static const Index *find_conflict_index(Resolver *r, const Table *t, const AstInsert *s) {
     if (s->conflict_index_where) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, s->conflict_index_where->pos, "ON CONFLICT with a WHERE after its columns is not supported");
     if (s->conflict_constraint.n) {
@@ -359,7 +362,7 @@ static const Index *find_conflict_index(Resolver *r, const Table *t, const AstIn
         bool all = true;
         for (int k = 0; k < index->keys.n && all; k++) {
             bool found = false;
-            for (int n = 0; n < s->conflict_columns.n; n++) found |= index->keys.at[k].column == find_column(r, t, s->conflict_columns.at[n], s->table_pos);
+            for (int n = 0; n < s->conflict_columns.n; n++) found |= key_is_on(t, &index->keys.at[k], find_column(r, t, s->conflict_columns.at[n], s->table_pos));
             all = found && index->keys.at[k].column >= 0 && !index->keys.at[k].path.n;
         }
         if (all) return index;
