@@ -621,8 +621,12 @@ static void drop_index(Ddl *d, Str collection, Str name) {
     add_command(d, command, false, INDEX_NOT_FOUND);
 }
 
-/* The unique index that takes the place of one of the same name; NULL: there is none. */
-static const Physical *successor(const Physicals *after, const Physical *old) {
+/* The unique index that takes the place of one of the same name on fields that stay; NULL: there is none. */
+static const Physical *successor(const Table *t, const Physicals *after, const Physical *old) {
+    bson_iter_t it, key;
+    if (!bson_iter_init_find(&it, old->spec, "key") || !bson_iter_recurse(&it, &key)) return NULL;
+    while (bson_iter_next(&key))
+        if (!column_of_field(t, bson_iter_key(&key))) return NULL;
     for (int i = 0; i < after->n; i++)
         if (str_eq(after->at[i].name, old->name) && !bson_equal(after->at[i].spec, old->spec) && bson_has_field(after->at[i].spec, "unique")) return &after->at[i];
     return NULL;
@@ -690,10 +694,10 @@ void ddl_assemble(Ddl *d, Change *change, bool created) {
     /* Old rows may be in nobody's way while they change. */
     if (other_validator && change->validator_before && changes_rows) add_command(d, set_validator(d, change->stored, NULL), false, 0);
     for (int k = 0; k < change->before.n; k++)
-        if (!contains(&after, &change->before.at[k]) && !successor(&after, &change->before.at[k])) drop_index(d, change->stored, change->before.at[k].name);
+        if (!contains(&after, &change->before.at[k]) && !successor(t, &after, &change->before.at[k])) drop_index(d, change->stored, change->before.at[k].name);
     for (; i < change->steps.n; i++) vec_push(&d->arena, &d->steps, change->steps.at[i]);
     for (int k = 0; k < change->before.n; k++) {
-        const Physical *next = successor(&after, &change->before.at[k]);
+        const Physical *next = successor(t, &after, &change->before.at[k]);
         if (next) replace_index(d, t, next);
     }
     for (int k = 0; k < after.n; k++)
