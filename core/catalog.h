@@ -42,6 +42,7 @@ typedef struct Index {
     bool constraint;    /* made by a UNIQUE or PRIMARY KEY constraint of the same name */
 } Index;
 
+enum { MOST_KEY_COLUMNS = 32 };     /* of a foreign key; MongoDB's indexes have no more either */
 typedef enum TableConstraintKind { TABLE_PRIMARY_KEY, TABLE_UNIQUE, TABLE_CHECK, TABLE_FOREIGN_KEY } TableConstraintKind;
 typedef enum DeleteAction { DELETE_NO_ACTION, DELETE_CASCADE, DELETE_SET_NULL, DELETE_SET_DEFAULT } DeleteAction;
 typedef struct Constraint {

@@ -87,7 +87,7 @@ void writes_clear(Writes *w) {
 
 void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
     if (!d->x->foreign) return;
-    for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], &row[removed ? keys->at[i].parent_column : keys->at[i].child_column], removed);
+    for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], row, removed);
 }
 
 static bool ends_here(const Dml *d) { return !d->x->nested && d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }

@@ -5,6 +5,7 @@
  *
  *     DELETE FROM "book" WHERE "author_id" IN ($1, $2)
  *     UPDATE "book" SET "author_id" = NULL WHERE "author_id" IN ($1, $2)
+ *     DELETE FROM "line" WHERE ("shop", "number") IN (($1, $2), ($3, $4))
  *
  * These statements delete rows that others refer to: their values join the queue of the first statement, so that a chain of references of any length takes memory and
  * time, but no C stack. They see what was deleted before them as gone, so circles end. The rows that such a statement changes count neither as rows of the
@@ -14,9 +15,9 @@
 #include "parse.h"
 #include "resolve.h"
 
-enum { VALUES_AT_ONCE = 1000 };
+enum { ROWS_AT_ONCE = 1000 };
 
-typedef struct Work { const ForeignKey *key; VEC(Value) values; } Work;
+typedef struct Work { const ForeignKey *key; VEC(Value) values; } Work;     /* as many values as the key has columns for each row */
 
 struct Cascade {
     Arena arena;
@@ -37,23 +38,30 @@ void cascade_clear(Exec *x) {
 
 static bool same_key(const ForeignKey *a, const ForeignKey *b) { return a->child == b->child && a->constraint == b->constraint; }
 
-void cascade_add(Dml *d, const ForeignKey *key, const Value *value) {
+/* The key lies in the arena of a statement that may be over before this is done. */
+static Work *new_work(Cascade *c, const ForeignKey *key) {
+    ForeignKey *kept = arena_copy(&c->arena, key, sizeof *key);
+    kept->parent_columns = arena_copy(&c->arena, key->parent_columns, sizeof *key->parent_columns * (size_t)key->n);
+    Work fresh = {.key = kept};
+    vec_push(&c->arena, &c->queue, fresh);
+    return &c->queue.at[c->queue.n - 1];
+}
+
+void cascade_add(Dml *d, const ForeignKey *key, const Value *row) {
     Cascade *c = cascade_of(d->x);
     Work *work = NULL;
     /* In an open transaction rows may come between this statement and COMMIT: they are not looked for again, so COMMIT has to see that there are none. */
-    if (d->x->foreign && server_in_transaction(d->x->server)) foreign_note(d->x->foreign, key, value, true);
+    if (d->x->foreign && server_in_transaction(d->x->server)) foreign_note(d->x->foreign, key, row, true);
     else if (d->x->foreign) foreign_note_parent(d->x->foreign, key->parent);
-    if (value->type == SQM_NULL) return;
+    for (int i = 0; i < key->n; i++)
+        if (row[key->parent_columns[i]].type == SQM_NULL) return;
     for (int i = c->next; i < c->queue.n && !work; i++)
         if (same_key(c->queue.at[i].key, key)) work = &c->queue.at[i];
-    if (!work) {
-        /* The key lies in the arena of a statement that may be over before this is done. */
-        Work fresh = {.key = arena_copy(&c->arena, key, sizeof *key)};
-        vec_push(&c->arena, &c->queue, fresh);
-        work = &c->queue.at[c->queue.n - 1];
+    if (!work) work = new_work(c, key);
+    for (int i = 0; i < key->n; i++) {
+        Value kept = value_copy(&c->arena, &row[key->parent_columns[i]]);
+        vec_push(&c->arena, &work->values, kept);
     }
-    Value kept = value_copy(&c->arena, value);
-    vec_push(&c->arena, &work->values, kept);
 }
 
 static void add_name(Text *t, Str name) {
@@ -62,31 +70,48 @@ static void add_name(Text *t, Str name) {
     text_adds(t, "\"");
 }
 
-static Str statement_of(Arena *arena, const ForeignKey *key, int n) {
+static void add_assignment(Text *t, const ForeignKey *key, int column) {
+    const Column *c = &key->child->columns.at[column];
+    add_name(t, c->name);
+    if (key->constraint->on_delete == DELETE_SET_DEFAULT && c->default_text.n) {
+        text_adds(t, " = DEFAULT");
+    } else if (!dml_required(key->child, column)) {
+        text_adds(t, " = NULL");
+    } else {
+        /* An error, but only if there is such a row: a constant would be one at once. */
+        text_adds(t, " = NULLIF(");
+        add_name(t, c->name);
+        text_adds(t, ", ");
+        add_name(t, c->name);
+        text_adds(t, ")");
+    }
+}
+
+/* "author_id", or ("shop", "number") */
+static void add_columns(Text *t, const ForeignKey *key) {
+    if (key->n > 1) text_adds(t, "(");
+    for (int i = 0; i < key->n; i++) {
+        if (i) text_adds(t, ", ");
+        add_name(t, key->child->columns.at[key->child_columns[i]].name);
+    }
+    if (key->n > 1) text_adds(t, ")");
+}
+
+static Str statement_of(Arena *arena, const ForeignKey *key, int rows) {
     Text t = {.arena = arena};
-    const Column *c = &key->child->columns.at[key->child_column];
-    Str column = c->name;
-    DeleteAction action = key->constraint->on_delete;
-    bool cascade = action == DELETE_CASCADE, to_null = action == DELETE_SET_NULL || !c->default_text.n;
+    bool cascade = key->constraint->on_delete == DELETE_CASCADE;
     text_adds(&t, cascade ? "DELETE FROM " : "UPDATE ");
     add_name(&t, key->child->name);
-    if (!cascade) {
-        text_adds(&t, " SET ");
-        add_name(&t, column);
-        if (!to_null) text_adds(&t, " = DEFAULT");
-        else if (!dml_required(key->child, key->child_column)) text_adds(&t, " = NULL");
-        else {
-            /* An error, but only if there is such a row: a constant would be one at once. */
-            text_adds(&t, " = NULLIF(");
-            add_name(&t, column);
-            text_adds(&t, ", ");
-            add_name(&t, column);
-            text_adds(&t, ")");
-        }
+    for (int i = 0; i < key->n && !cascade; i++) {
+        text_adds(&t, i ? ", " : " SET ");
+        add_assignment(&t, key, key->child_columns[i]);
     }
     text_adds(&t, " WHERE ");
-    add_name(&t, column);
-    for (int i = 0; i < n; i++) text_addf(&t, "%s$%d", i ? ", " : " IN (", i + 1);
+    add_columns(&t, key);
+    text_adds(&t, " IN (");
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < key->n; i++)
+            text_addf(&t, "%s%s$%d%s", row + i ? ", " : "", key->n > 1 && i == 0 ? "(" : "", row * key->n + i + 1, key->n > 1 && i == key->n - 1 ? ")" : "");
     text_adds(&t, ")");
     return (Str){t.p, (uint32_t)t.n};
 }
@@ -100,14 +125,14 @@ static StatementPlan *compile(Dml *d, Arena *arena, Str sql, const Value *params
     return plan_statement(&cc, resolved, &options);
 }
 
-static bool run_one(Dml *d, const ForeignKey *key, const Value *values, int n) {
+static bool run_one(Dml *d, const ForeignKey *key, const Value *values, int rows) {
     Exec *x = d->x, inner;
     Arena arena = {0};
     Dml *done;
-    StatementPlan *plan = compile(d, &arena, statement_of(&arena, key, n), values);
+    StatementPlan *plan = compile(d, &arena, statement_of(&arena, key, rows), values);
     bool ok = plan != NULL;
     if (ok) {
-        exec_init(&inner, x->server, plan, values, n, x->memory_limit, x->error);
+        exec_init(&inner, x->server, plan, values, rows * key->n, x->memory_limit, x->error);
         inner.now = x->now, inner.statement_now = x->statement_now;
         inner.catalog = d->catalog;
         inner.foreign = x->foreign;
@@ -125,9 +150,10 @@ bool cascade_run(Dml *d) {
     if (!c || d->x->nested) return true;        /* the first statement does it */
     while (c->next < c->queue.n) {
         Work work = c->queue.at[c->next++];     /* a copy: the queue grows, and moves */
-        for (int i = 0; i < work.values.n; i += VALUES_AT_ONCE) {
-            int n = work.values.n - i < VALUES_AT_ONCE ? work.values.n - i : VALUES_AT_ONCE;
-            if (!run_one(d, work.key, work.values.at + i, n)) return false;
+        int width = work.key->n, rows = work.values.n / width;
+        for (int i = 0; i < rows; i += ROWS_AT_ONCE) {
+            int n = rows - i < ROWS_AT_ONCE ? rows - i : ROWS_AT_ONCE;
+            if (!run_one(d, work.key, work.values.at + i * width, n)) return false;
         }
     }
     return true;

@@ -27,9 +27,9 @@ struct Dml {
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context);
 /* Notes what foreign keys have to do with a row: its own values in them, or (`removed`) that it goes or changes. */
 void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed);
-/* ON DELETE actions. add: a row with this value of the key's parent column is deleted. run: does them, and what follows from them, in the open transaction. */
+/* ON DELETE actions. add: this row of the key's parent is deleted. run: does them, and what follows from them, in the open transaction. */
 typedef struct Cascade Cascade;
-void cascade_add(Dml *d, const ForeignKey *key, const Value *value);
+void cascade_add(Dml *d, const ForeignKey *key, const Value *row);
 bool cascade_run(Dml *d);
 void cascade_clear(Exec *x);
 /* May a single write go without a transaction around it, as far as foreign keys are concerned? */

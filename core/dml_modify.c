@@ -69,7 +69,7 @@ static bool note_constants(Dml *d, const ModifyQuery *m) {
     for (int i = 0; i < m->foreign.n; i++)
         for (int k = 0; k < m->set.n; k++) {
             const Assign *a = &m->set.at[k];
-            if (a->column == m->foreign.at[i].child_column && !(eval(&d->ev, a->value, &v) && dml_assign(d, a->column, &v, a->value, &row[a->column]))) return false;
+            if (foreign_key_has(&m->foreign.at[i], a->column) && !(eval(&d->ev, a->value, &v) && dml_assign(d, a->column, &v, a->value, &row[a->column]))) return false;
         }
     if (m->foreign.n) dml_note(d, &m->foreign, row, false);
     return true;
@@ -210,8 +210,8 @@ static bool change_rows(Modify *o) {
 static void note_deleted(Dml *d, const ForeignKeys *keys, const Value *row) {
     for (int i = 0; i < keys->n; i++) {
         const ForeignKey *key = &keys->at[i];
-        if (key->constraint->on_delete != DELETE_NO_ACTION) cascade_add(d, key, &row[key->parent_column]);
-        else if (d->x->foreign) foreign_note(d->x->foreign, key, &row[key->parent_column], true);
+        if (key->constraint->on_delete != DELETE_NO_ACTION) cascade_add(d, key, row);
+        else if (d->x->foreign) foreign_note(d->x->foreign, key, row, true);
     }
 }
 

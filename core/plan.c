@@ -703,7 +703,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     }
     for (int i = 0; i < m->foreign.n && command; i++)       /* their values must be known here */
         for (int k = 0; k < m->set.n; k++)
-            if (m->set.at[k].column == m->foreign.at[i].child_column) command = command && expr_is_constant(m->set.at[k].value) && !plan_has_sublink(m->set.at[k].value);
+            if (foreign_key_has(&m->foreign.at[i], m->set.at[k].column)) command = command && expr_is_constant(m->set.at[k].value) && !plan_has_sublink(m->set.at[k].value);
     if (!command) return mp;
     for (int i = 0; i < conditions.n; i++) plan_mark_pushed(conditions.at[i]);
     mp->method = MODIFY_COMMAND;
