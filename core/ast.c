@@ -952,7 +952,8 @@ static void dump_constraint(Dump *d, const AstConstraint *c) {
     name_list(d, "columns", &c->columns);
     name(d, "references", c->references);
     name_list(d, "references_columns", &c->references_columns);
-    name(d, "on_delete", c->on_delete);
+    name(d, "on_delete", c->actions.on_delete);
+    name(d, "on_update", c->actions.on_update);
     word(d, "deferrable", c->deferrable);
     word(d, "initially_deferred", c->initially_deferred);
     word(d, "nulls_not_distinct", c->nulls_not_distinct);

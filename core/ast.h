@@ -207,6 +207,7 @@ typedef struct AstDelete {
 } AstDelete;
 
 typedef enum ConstraintKind { CONSTRAINT_PRIMARY_KEY, CONSTRAINT_UNIQUE, CONSTRAINT_CHECK, CONSTRAINT_FOREIGN_KEY } ConstraintKind;
+typedef struct AstActions { Str on_delete, on_update; } AstActions;    /* CASCADE, SET NULL, SET DEFAULT; empty: no action */
 typedef struct AstConstraint {
     ConstraintKind kind;
     Str name;                                /* empty: to be made up */
@@ -215,7 +216,7 @@ typedef struct AstConstraint {
     Str check_text;                          /* the SQL between the parentheses */
     Str references;
     AstNames references_columns;
-    Str on_delete;                           /* CASCADE, SET NULL, SET DEFAULT; empty: no action */
+    AstActions actions;
     bool deferrable, initially_deferred;
     bool nulls_not_distinct;
     Pos pos;

@@ -44,10 +44,10 @@ typedef struct Index {
 
 enum { MOST_KEY_COLUMNS = 32 };     /* of a foreign key; MongoDB's indexes have no more either */
 typedef enum TableConstraintKind { TABLE_PRIMARY_KEY, TABLE_UNIQUE, TABLE_CHECK, TABLE_FOREIGN_KEY } TableConstraintKind;
-typedef enum DeleteAction { DELETE_NO_ACTION, DELETE_CASCADE, DELETE_SET_NULL, DELETE_SET_DEFAULT } DeleteAction;
+typedef enum KeyAction { ACTION_NONE, ACTION_CASCADE, ACTION_SET_NULL, ACTION_SET_DEFAULT } KeyAction;
 typedef struct Constraint {
     TableConstraintKind kind;
-    DeleteAction on_delete;     /* of a foreign key */
+    KeyAction on_delete, on_update;     /* of a foreign key */
     Str name;
     VEC(int) columns;
     Str check_text;             /* SQL of a CHECK */

@@ -350,6 +350,22 @@ static void require_unique(Ddl *d, const Table *other, const Constraint *c, Pos 
     fail(&d->cc, SQM_ERROR_UNDEFINED_OBJECT, pos, "there is no unique constraint matching given keys for referenced table \"" STR_FMT "\"", STR_ARG(other->name));
 }
 
+/* What acts on rows must be able to tell them: the keys that are checked, and no others. */
+static KeyAction action_of(Ddl *d, const Table *t, const Table *other, const Constraint *c, const char *when, Str name, Pos pos) {
+    int columns[MOST_KEY_COLUMNS];
+    if (!name.n) return ACTION_NONE;
+    if (t->legacy || other->legacy || !other->declared || other->view_text.n)
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "%s " STR_FMT " of a foreign key to \"" STR_FMT "\", which no CREATE TABLE has declared, is not supported", when, STR_ARG(name), STR_ARG(other->name));
+    if (!foreign_key_checked(t, other, c, columns))
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "%s " STR_FMT " of a foreign key between columns of different types is not supported", when, STR_ARG(name));
+    KeyAction action = str_is(name, "CASCADE") ? ACTION_CASCADE : str_is(name, "SET NULL") ? ACTION_SET_NULL : ACTION_SET_DEFAULT;
+    bool deletes = action == ACTION_CASCADE && strcmp(when, "ON DELETE") == 0;
+    for (int i = 0; i < c->columns.n && !deletes; i++)
+        if (t->columns.at[c->columns.at[i]].generated_text.n)
+            fail(&d->cc, SQM_ERROR_SYNTAX, pos, "invalid %s action for foreign key constraint containing generated column", when);
+    return action;
+}
+
 static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint *ast) {
     const Table *other = str_eq(ast->references, t->name) ? t : catalog_find_table(d->next, ast->references);
     if (!other) fail(&d->cc, SQM_ERROR_UNDEFINED_TABLE, ast->pos, "relation \"" STR_FMT "\" does not exist", STR_ARG(ast->references));
@@ -370,14 +386,8 @@ static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint
         fail(&d->cc, SQM_ERROR_SYNTAX, ast->pos, "number of referencing and referenced columns for foreign key disagree");
     if (c->columns.n > MOST_KEY_COLUMNS) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "a foreign key of more than %d columns is not supported", MOST_KEY_COLUMNS);
     if (c->columns.n > 1) require_unique(d, other, c, ast->pos);
-    if (!ast->on_delete.n) return;
-    /* What acts on rows must be able to tell them: the keys that are checked, and no others. */
-    if (t->legacy || other->legacy || !other->declared || other->view_text.n)
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key to \"" STR_FMT "\", which no CREATE TABLE has declared, is not supported", STR_ARG(ast->on_delete), STR_ARG(other->name));
-    int columns[MOST_KEY_COLUMNS];
-    if (!foreign_key_checked(t, other, c, columns))
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key between columns of different types is not supported", STR_ARG(ast->on_delete));
-    c->on_delete = str_is(ast->on_delete, "CASCADE") ? DELETE_CASCADE : str_is(ast->on_delete, "SET NULL") ? DELETE_SET_NULL : DELETE_SET_DEFAULT;
+    c->on_delete = action_of(d, t, other, c, "ON DELETE", ast->actions.on_delete, ast->pos);
+    c->on_update = action_of(d, t, other, c, "ON UPDATE", ast->actions.on_update, ast->pos);
 }
 
 /* A virtual column is gone from a resolved condition: what stands there are the columns it is made of. */

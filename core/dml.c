@@ -85,9 +85,9 @@ void writes_clear(Writes *w) {
 
 /* ---- one statement, one transaction ---- */
 
-void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
+void dml_note(Dml *d, const ForeignKeys *keys, const Value *row) {
     if (!d->x->foreign) return;
-    for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], row, removed);
+    for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], row, false);
 }
 
 static bool ends_here(const Dml *d) { return !d->x->nested && d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }

@@ -80,7 +80,7 @@ static bool complete(Insert *in, const Exprs *exprs) {
 bool insert_add(Insert *in, const Value *row) {
     Dml *d = in->d;
     const Table *t = in->t;
-    dml_note(d, &in->q->foreign, row, false);
+    dml_note(d, &in->q->foreign, row);
     bson_reinit(in->doc);
     if (in->id < 0) {
         bson_oid_t oid;

@@ -25,11 +25,12 @@ struct Dml {
 
 /* Runs `attempt` in one transaction, again and again while it meets write conflicts that may be waited for. It finds affected 0 and no RETURNING rows. */
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context);
-/* Notes what foreign keys have to do with a row: its own values in them, or (`removed`) that it goes or changes. */
-void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed);
-/* ON DELETE actions. add: this row of the key's parent is deleted. run: does them, and what follows from them, in the open transaction. */
+/* Notes the values of a new or changed row in its foreign keys. */
+void dml_note(Dml *d, const ForeignKeys *keys, const Value *row);
+/* Notes that a row that keys refer to goes, or has changed: those without an action are checked at the end, the others' rows go or change too. run: does them, and what follows from them, in the open transaction. */
 typedef struct Cascade Cascade;
-void cascade_add(Dml *d, const ForeignKey *key, const Value *row);
+void cascade_deleted(Dml *d, const ForeignKeys *keys, const Value *row);
+void cascade_changed(Dml *d, const ForeignKeys *keys, const Value *before, const Value *after);
 bool cascade_run(Dml *d);
 void cascade_clear(Exec *x);
 /* May a single write go without a transaction around it, as far as foreign keys are concerned? */

@@ -71,7 +71,7 @@ static bool note_constants(Dml *d, const ModifyQuery *m) {
             const Assign *a = &m->set.at[k];
             if (foreign_key_has(&m->foreign.at[i], a->column) && !(eval(&d->ev, a->value, &v) && dml_assign(d, a->column, &v, a->value, &row[a->column]))) return false;
         }
-    if (m->foreign.n) dml_note(d, &m->foreign, row, false);
+    if (m->foreign.n) dml_note(d, &m->foreign, row);
     return true;
 }
 
@@ -172,13 +172,14 @@ static void note_assigned(Modify *o, const Value *values, int n) {
     if (!o->m->foreign.n) return;
     Value *row = NEW_ARRAY(&o->d->scratch, Value, o->m->table->columns.n + 1);
     for (int k = 0; k < n; k++) row[o->columns[k]] = values[k];
-    dml_note(o->d, &o->m->foreign, row, false);
+    dml_note(o->d, &o->m->foreign, row);
     arena_clear(&o->d->scratch);
 }
 
 static bool change_rows(Modify *o) {
     Dml *d = o->d;
     int n_set = o->m->set.n;
+    size_t row_size = sizeof(Value) * (size_t)d->table->columns.n;
     if (o->id >= 0 && !read_documents(o)) return false;
     for (int i = 0; i < o->rows.n; i++) {
         Value *row = o->rows.at[i], *id = &row[n_set];
@@ -196,23 +197,15 @@ static bool change_rows(Modify *o) {
         }
         Value *whole = row + n_set + 1;
         arena_clear(&d->scratch);
-        dml_note(d, &o->m->referring, whole, true);
+        const Value *before = o->m->referring.n ? arena_copy(&o->rows.arena, whole, row_size) : NULL;
         for (int k = 0; k < n_set; k++) whole[o->columns[k]] = o->values[k] = row[k];
         if (!dml_derive(d, whole, &o->m->generated, &o->m->checks)) return false;
         for (int k = n_set; k < n_set + o->m->generated.n; k++) o->values[k] = whole[o->columns[k]];
-        dml_note(d, &o->m->foreign, whole, false);
+        if (before) cascade_changed(d, &o->m->referring, before, whole);
+        dml_note(d, &o->m->foreign, whole);
         if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !return_row(o, whole)) return false;
     }
-    return changes_send(&o->changes, &d->affected);
-}
-
-/* Keys without an action are checked at the end; the others' rows go, or change. */
-static void note_deleted(Dml *d, const ForeignKeys *keys, const Value *row) {
-    for (int i = 0; i < keys->n; i++) {
-        const ForeignKey *key = &keys->at[i];
-        if (key->constraint->on_delete != DELETE_NO_ACTION) cascade_add(d, key, row);
-        else if (d->x->foreign) foreign_note(d->x->foreign, key, row, true);
-    }
+    return changes_send(&o->changes, &d->affected) && cascade_run(d);
 }
 
 static bool delete_rows(Modify *o) {
@@ -225,7 +218,7 @@ static bool delete_rows(Modify *o) {
         for (; i < o->rows.n && n < IDS_AT_ONCE && ok; i++) {
             ids[n++] = &o->rows.at[i][0];
             arena_clear(&d->scratch);
-            note_deleted(d, &o->m->referring, &o->rows.at[i][1]);
+            cascade_deleted(d, &o->m->referring, &o->rows.at[i][1]);
             ok = return_row(o, &o->rows.at[i][1]);
         }
         bson_reinit(item);

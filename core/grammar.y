@@ -759,11 +759,11 @@ nulls_distinct(A) ::= NULLS NOT DISTINCT. { A = true; }
 %type check {AstConstraint *}
 %type references {AstConstraint *}
 check(A) ::= CHECK(K) LP(T) expr(E) RP(U). { A = parse_constraint(p, CONSTRAINT_CHECK, K.at); A->check = E; A->check_text = parse_expr_text(p, E, (Pos){T.at + 1, U.at - T.at - 1}); }
-references(A) ::= REFERENCES(T) qname(N) names_opt(L) fk_actions(D). { A = parse_constraint(p, CONSTRAINT_FOREIGN_KEY, T.at); A->references = N.text; A->references_columns = L; A->on_delete = D; }
-%type fk_actions {Str}
-fk_actions(A) ::= . { A = (Str){0}; }
-fk_actions(A) ::= fk_actions ON DELETE fk_action(W). { A = W; }
-fk_actions(A) ::= fk_actions(B) ON(T) UPDATE fk_action(W). { A = B; parse_update_action(p, T.at, W); }
+references(A) ::= REFERENCES(T) qname(N) names_opt(L) fk_actions(D). { A = parse_constraint(p, CONSTRAINT_FOREIGN_KEY, T.at); A->references = N.text; A->references_columns = L; A->actions = D; }
+%type fk_actions {AstActions}
+fk_actions(A) ::= . { A = (AstActions){0}; }
+fk_actions(A) ::= fk_actions(B) ON DELETE fk_action(W). { A = B; A.on_delete = W; }
+fk_actions(A) ::= fk_actions(B) ON UPDATE fk_action(W). { A = B; A.on_update = W; }
 fk_actions(A) ::= fk_actions(B) MATCH(T) ID(N). { A = B; if (!str_ieq(N.text, STR("simple"))) parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
 fk_actions(A) ::= fk_actions(B) MATCH(T) FULL. { A = B; parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
 %type fk_action {Str}

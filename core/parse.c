@@ -718,10 +718,6 @@ AstConstraint *parse_last_constraint(Parse *p, const AstColumnDef *column) {
     return column->constraints.at[column->constraints.n - 1];
 }
 
-void parse_update_action(Parse *p, int at, Str what) {
-    if (what.n) fail(p->cc, SQM_ERROR_NOT_SUPPORTED, parse_span(p, at), "ON UPDATE " STR_FMT " of a foreign key is not supported", STR_ARG(what));
-}
-
 Stmt *parse_explain_option(Parse *p, Stmt *s, Token name, Str value) {
     Str option = parse_lower(p, name.text);
     value = parse_lower(p, value);

@@ -110,7 +110,6 @@ void parse_collation(Parse *p, AstColumnDef *column, Token name);
 AstConstraint *parse_constraint(Parse *p, ConstraintKind kind, int at);
 void parse_deferrable(Parse *p, AstConstraint *c, bool deferrable, bool initially);
 AstConstraint *parse_last_constraint(Parse *p, const AstColumnDef *column);
-void parse_update_action(Parse *p, int at, Str what);
 Stmt *parse_explain_option(Parse *p, Stmt *s, Token name, Str value);
 Str parse_lower(Parse *p, Str s);
 
