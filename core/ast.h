@@ -124,7 +124,7 @@ struct AstFrom {
 };
 typedef VEC(AstFrom *) AstFroms;
 
-typedef struct AstCte { Str name; AstNames columns; AstSelect *select; Pos pos; } AstCte;
+typedef struct AstCte { Str name; AstNames columns; AstSelect *select; struct Stmt *write; Pos pos; } AstCte;     /* write: INSERT, UPDATE or DELETE instead of a select */
 typedef VEC(AstCte) AstCtes;
 
 typedef enum SetOp { SET_NONE, SET_UNION, SET_INTERSECT, SET_EXCEPT } SetOp;

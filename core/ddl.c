@@ -524,7 +524,9 @@ void ddl_check_table_name(Ddl *d, Str name, Pos pos) {
 static void columns_of_query(Ddl *d, Table *t) {
     Stmt select = {.tag = STMT_SELECT, .pos = d->stmt->pos, .select = d->stmt->select};
     Parsed parsed = {.stmt = &select};
-    const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
+    const Resolved *resolved = resolve(&d->cc, d->base, &parsed, NULL);
+    const Query *q = resolved->query;
+    if (resolved->parts.n) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "CREATE TABLE AS of a query with data-modifying statements in WITH is not supported");
     for (int i = 0; i < q->n_visible; i++) {
         const Target *target = &q->targets.at[i];
         Column c = {.name = ddl_keep(d, target->name), .field = ddl_field_of(d, target->name), .type = target->expr->type};

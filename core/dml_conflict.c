@@ -285,7 +285,7 @@ static bool decide(Conflict *c, const Value *row) {
     return insert_add(c->in, row) && dml_return(c->in->d, row);
 }
 
-bool conflict_run(Conflict *c, const Rows *rows) {
+bool conflict_collect(Conflict *c, const Rows *rows) {
     Dml *d = c->in->d;
     forget(c);
     changes_init(&c->changes, d);
@@ -295,6 +295,10 @@ bool conflict_run(Conflict *c, const Rows *rows) {
         arena_clear(&d->scratch);
         if (!decide(c, rows->at[i])) return false;
     }
-    if (!rows_charge(&c->rows)) return false;
-    return writes_send(&c->in->writes, &d->affected) && changes_send(&c->changes, &d->affected) && cascade_run(d);
+    return rows_charge(&c->rows);
+}
+
+bool conflict_send(Conflict *c) {
+    Dml *d = c->in->d;
+    return writes_send(&c->in->writes, &d->affected) && changes_send(&c->changes, &d->affected);
 }

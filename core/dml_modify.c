@@ -51,7 +51,7 @@ static bool attempt_command(Dml *d, void *context) {
     arena_clear(&d->scratch);
     exec_eval_init(x, &ev, NULL, NULL, &d->scratch);
     Emit em = {.ev = &ev, .arena = &d->scratch};
-    bool ok = x->plan->resolved->tag == STMT_DELETE ? mql_delete(&em, c->m, c->p, &command, &never) : mql_update(&em, c->m, c->p, &command, &never);
+    bool ok = d->plan->resolved->tag == STMT_DELETE ? mql_delete(&em, c->m, c->p, &command, &never) : mql_update(&em, c->m, c->p, &command, &never);
     if (ok && !never) {
         if (c->one) make_single(&command);
         ok = server_write(x->server, &command, &reply, x->error);
@@ -104,10 +104,10 @@ static bool read_rows(Modify *o) {
     const ModifyQuery *m = o->m;
     int n_set = m->set.n, n_columns = (m->whole_rows ? m->table->columns.n : 0) + m->from_slots.n, r = 0;
     bool ok = true;
-    QueryRun *run = exec_query_open(x, x->plan->query, NULL);
+    QueryRun *run = exec_query_open(x, d->plan->query, NULL);
     const Value *frame = exec_query_eval(run)->frame;
     while (ok && (r = exec_query_next(run)) > 0) {
-        const Value *id = &frame[x->plan->modify->id_slot];
+        const Value *id = &frame[d->plan->modify->id_slot];
         uint64_t h = keys_hash(id, 1);
         if (hash_find(&o->ids, h, id) >= 0) continue;
         arena_clear(&d->scratch);
@@ -205,7 +205,7 @@ static bool change_rows(Modify *o) {
         dml_note(d, &o->m->foreign, whole);
         if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !return_row(o, whole)) return false;
     }
-    return changes_send(&o->changes, &d->affected) && cascade_run(d);
+    return true;
 }
 
 static bool delete_rows(Modify *o) {
@@ -224,7 +224,7 @@ static bool delete_rows(Modify *o) {
         bson_reinit(item);
         ok = ok && dml_append_ids(d, item, "q", ids, n) && bson_append_int32(item, "limit", -1, 0) && writes_add(&o->deletes, item);
     }
-    return ok && writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n) && cascade_run(d);
+    return ok;
 }
 
 static void forget(Modify *o) {
@@ -236,31 +236,62 @@ static void forget(Modify *o) {
     changes_clear(&o->changes);
 }
 
-static bool attempt_rows(Dml *d, void *context) {
+static bool collect_rows(Dml *d, void *context) {
     Modify *o = context;
     forget(o);
     changes_init(&o->changes, d);
     if (!read_rows(o)) return false;
-    return d->x->plan->resolved->tag == STMT_DELETE ? delete_rows(o) : change_rows(o);
+    return d->plan->resolved->tag == STMT_DELETE ? delete_rows(o) : change_rows(o);
+}
+
+static bool send_rows(Dml *d, void *context) {
+    Modify *o = context;
+    if (d->plan->resolved->tag == STMT_UPDATE) return changes_send(&o->changes, &d->affected);
+    return writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n);
+}
+
+static bool attempt_rows(Dml *d, void *context) { return collect_rows(d, context) && send_rows(d, context) && cascade_run(d); }
+
+static void begin(Modify *o, Dml *d, const ModifyQuery *m) {
+    Exec *x = d->x;
+    *o = (Modify){.d = d, .m = m, .rows = {.x = x}, .document_rows = {.x = x}, .id = -1};
+    hash_init(&o->ids, x, m->set.n, 1);
+    hash_init(&o->documents, x, 0, 1);
+    writes_init(&o->deletes, d, "delete", "deletes");
+    changes_init(&o->changes, d);
+    o->columns = NEW_ARRAY(&x->arena, int, m->set.n + m->generated.n + 1);
+    o->values = NEW_ARRAY(&x->arena, Value, m->set.n + m->generated.n + 1);
+    for (int i = 0; i < m->set.n; i++) {
+        o->columns[i] = m->set.at[i].column;
+        if (str_is(m->table->columns.at[o->columns[i]].field, "_id")) o->id = i;
+    }
+    for (int i = 0; i < m->generated.n; i++) o->columns[m->set.n + i] = m->generated.at[i].column;
 }
 
 static bool run_rows(Dml *d, const ModifyQuery *m) {
-    Exec *x = d->x;
-    Modify o = {.d = d, .m = m, .rows = {.x = x}, .document_rows = {.x = x}, .id = -1};
-    hash_init(&o.ids, x, m->set.n, 1);
-    hash_init(&o.documents, x, 0, 1);
-    writes_init(&o.deletes, d, "delete", "deletes");
-    changes_init(&o.changes, d);
-    o.columns = NEW_ARRAY(&x->arena, int, m->set.n + m->generated.n + 1);
-    o.values = NEW_ARRAY(&x->arena, Value, m->set.n + m->generated.n + 1);
-    for (int i = 0; i < m->set.n; i++) {
-        o.columns[i] = m->set.at[i].column;
-        if (str_is(m->table->columns.at[o.columns[i]].field, "_id")) o.id = i;
-    }
-    for (int i = 0; i < m->generated.n; i++) o.columns[m->set.n + i] = m->generated.at[i].column;
+    Modify o;
+    begin(&o, d, m);
     bool ok = dml_transaction(d, attempt_rows, &o);
     forget(&o);
     return ok;
+}
+
+static void end(void *context) { forget(context); }
+
+void modify_part(Dml *d, Part *out) {
+    Modify *o = NEW(&d->x->arena, Modify);
+    begin(o, d, d->plan->resolved->modify);
+    *out = (Part){.d = d, .collect = collect_rows, .send = send_rows, .end = end, .context = o};
+}
+
+bool modify_same_row(const Part *a, const Part *b) {
+    const Modify *one = a->context, *other = b->context;
+    if (!str_eq(one->m->table->name, other->m->table->name)) return false;
+    for (int i = 0; i < other->rows.n; i++) {
+        const Value *id = &other->rows.at[i][other->m->set.n];
+        if (hash_find(&one->ids, keys_hash(id, 1), id) >= 0) return true;
+    }
+    return false;
 }
 
 bool dml_modify(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {

@@ -89,6 +89,8 @@ AstWindow *parse_window(Parse *p, const AstExprs *partition, const AstOrders *or
 Frame *parse_frame(Parse *p, int at, FrameUnit unit, Bound start, Bound end, FrameExclude exclude);
 
 /* queries */
+/* An INSERT, UPDATE or DELETE stands in WITH: none may stand in its own. */
+void parse_written(Parse *p, const Stmt *write);
 AstSelect *parse_select(Parse *p, int at);
 AstSelect *parse_set_op(Parse *p, AstSelect *left, SetOp op, bool all, AstSelect *right);
 AstSelect *parse_tail(Parse *p, AstSelect *s, const With *with, const Tail *tail);

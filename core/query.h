@@ -111,7 +111,8 @@ typedef struct From {           /* leaf: rel >= 0; join: rel < 0 */
 /* A CTE that is computed once and read by all its references (recursive, or referenced more than once). */
 typedef struct Cte {
     Str name;
-    Query *query;               /* non-recursive: the query; recursive: the whole UNION [ALL] */
+    Query *query;               /* non-recursive: the query; recursive: the whole UNION [ALL]; NULL: `part` */
+    const struct Resolved *part;/* INSERT, UPDATE or DELETE: its rows are what that returns */
     bool recursive, materialised;
     int number;                 /* index in Statement.ctes */
     int references;
@@ -233,6 +234,8 @@ typedef struct Resolved {
     VEC(const Table *) tables;          /* every table whose layout the statement relies on */
     VEC(ParamPair) same_params;         /* parameters that must be bound to the same value: SELECT a+%s ... GROUP BY a+%s */
     Ints integer_params;                /* parameters that must be bound to integers: SET n = n + %s */
+    VEC(struct Resolved *) parts;       /* the INSERTs, UPDATEs and DELETEs of WITH: `insert` or `modify`, and nothing else but the tag */
+    const Cte *cte;                     /* of a part */
 } Resolved;
 
 /* ---- walking ---- */

@@ -95,9 +95,8 @@ Expr *expr_adapted(Resolver *r, Expr *e, Type to);
 void expr_adapt(Resolver *r, Expr **a, Expr **b);
 
 /* resolve_modify.c: fill r->out->insert / modify. */
-void resolve_insert(Resolver *r, const AstInsert *s);
-void resolve_update(Resolver *r, const AstUpdate *s);
-void resolve_delete(Resolver *r, const AstDelete *s);
+/* `outer`: whose WITH queries are seen; NULL: nobody's. */
+void resolve_write(Resolver *r, const Stmt *stmt, const Scope *outer);
 
 /* resolve_group.c */
 void resolve_grouping(Resolver *r, Query *q);

@@ -366,7 +366,13 @@ static const Index *primary_key_index(Resolver *r, const Table *t, const AstInse
     return index;
 }
 
-void resolve_insert(Resolver *r, const AstInsert *s) {
+/* WITH, after the WITH queries of the statement that this one is a part of. */
+static void begin_with(Resolver *r, Scope *scope, const Scope *outer, const AstCtes *with) {
+    for (int i = 0; outer && i < outer->ctes.n; i++) vec_push(r->cc->arena, &scope->ctes, outer->ctes.at[i]);
+    resolve_with(r, scope, with->at, with->n, false);
+}
+
+static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) {
     InsertQuery *ins = NEW(r->cc->arena, InsertQuery);
     r->out->insert = ins;
     ins->table = with_columns(r, target_table(r, s->table, s->table_pos), &s->columns);
@@ -374,7 +380,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
     Query *root = NEW(r->cc->arena, Query);
     root->grouping_slot = -1;
     Scope scope = {.query = root, .clause = "INSERT"};
-    resolve_with(r, &scope, s->with.at, s->with.n, false);
+    begin_with(r, &scope, outer, &s->with);
     for (int i = 0; i < s->columns.n; i++) {
         Pos pos = i < s->column_pos.n ? s->column_pos.at[i] : s->table_pos;
         int c = find_column(r, t, s->columns.at[i], pos);
@@ -535,14 +541,14 @@ static Rel *begin_modify(Resolver *r, Scope *scope, ModifyQuery *m, Str alias, P
 
 static bool is_part_assignment(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json assign") == 0; }
 
-void resolve_update(Resolver *r, const AstUpdate *s) {
+static void resolve_update(Resolver *r, const AstUpdate *s, const Scope *outer) {
     ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
     r->out->modify = m;
     AstNames assigned = {0};
     for (int i = 0; i < s->set.n; i++) vec_push(r->cc->arena, &assigned, s->set.at[i].column);
     m->table = with_columns(r, target_table(r, s->table, s->table_pos), &assigned);
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "UPDATE"};
-    resolve_with(r, &scope, s->with.at, s->with.n, false);
+    begin_with(r, &scope, outer, &s->with);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->from);
     scope.clause = "UPDATE SET";
     int recomputed = -1;
@@ -587,14 +593,20 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
     finish_modify(r, &scope, m, s->where);
 }
 
-void resolve_delete(Resolver *r, const AstDelete *s) {
+static void resolve_delete(Resolver *r, const AstDelete *s, const Scope *outer) {
     ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
     r->out->modify = m;
     m->table = target_table(r, s->table, s->table_pos);
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "DELETE"};
-    resolve_with(r, &scope, s->with.at, s->with.n, false);
+    begin_with(r, &scope, outer, &s->with);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->using_);
     add_referring(r, m->table, NULL, &m->referring);
     m->row = row_block(r, m->table, s->alias, &scope, s->returning.at, s->returning.n, &m->has_returning);
     finish_modify(r, &scope, m, s->where);
+}
+
+void resolve_write(Resolver *r, const Stmt *stmt, const Scope *outer) {
+    if (stmt->insert) resolve_insert(r, stmt->insert, outer);
+    else if (stmt->update) resolve_update(r, stmt->update, outer);
+    else resolve_delete(r, stmt->delete_, outer);
 }
