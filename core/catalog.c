@@ -173,6 +173,25 @@ const Index *table_index_on(const Table *t, int column) {
     return best;
 }
 
+static int columns_led(const Index *index, const int *columns, int n) {
+    int led = 0;
+    for (bool found = true; found && led < index->keys.n; led += found) {
+        found = false;
+        for (int i = 0; i < n; i++) found |= index->keys.at[led].column == columns[i] && !index->keys.at[led].path.n;
+    }
+    return led;
+}
+
+const Index *table_index_over(const Table *t, const int *columns, int n) {
+    const Index *best = n ? table_index_on(t, columns[0]) : NULL;
+    for (int i = 0; i < t->indexes.n && n > 1; i++) {
+        const Index *index = &t->indexes.at[i];
+        int led = columns_led(index, columns, n);
+        if (led && covers(t, index, index->keys.at[0].column) && (!best || led > columns_led(best, columns, n))) best = index;
+    }
+    return best;
+}
+
 bool table_column_is_virtual(const Table *t, int column) {
     return t && column < t->columns.n && t->columns.at[column].generated_text.n && !t->columns.at[column].generated_stored;
 }

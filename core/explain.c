@@ -69,6 +69,15 @@ const Plan *explain_chosen(const Plan *p, const Exec *x) {
     return !x || p->tag != PLAN_CHOOSE ? NULL : right && right->loops ? p->right : p->left;
 }
 
+static void join_keys(Text *out, const Plan *p) {
+    for (int k = 0; k < p->left_keys.n; k++) {
+        text_adds(out, k ? ", " : " ");
+        expr_dump(out, p->left_keys.at[k]);
+        text_adds(out, " = ");
+        expr_dump(out, p->right_keys.at[k]);
+    }
+}
+
 void explain_detail(Text *out, const Query *q, const Plan *p) {
     switch (p->tag) {
     case PLAN_SCAN:
@@ -86,20 +95,13 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
     case PLAN_SUBQUERY: case PLAN_FUNCTION: case PLAN_WORK: text_addf(out, " " STR_FMT, STR_ARG(p->rel->alias)); break;
     case PLAN_VALUES: text_addf(out, " %d rows", p->rel->values.n); break;
     case PLAN_KEYS:
-        text_addf(out, " %s ", join_kind_text(p->kind));
-        expr_dump(out, p->left_keys.at[0]);
-        text_adds(out, " = ");
-        expr_dump(out, p->right_keys.at[0]);
+        text_addf(out, " %s", join_kind_text(p->kind));
+        join_keys(out, p);
         break;
     case PLAN_FILTER: text_adds(out, " "); exprs(out, &p->conditions, " AND "); break;
     case PLAN_JOIN:
         text_addf(out, " %s by %s", join_kind_text(p->kind), explain_join_method(p));
-        for (int k = 0; k < p->left_keys.n; k++) {
-            text_adds(out, k ? ", " : " ");
-            expr_dump(out, p->left_keys.at[k]);
-            text_adds(out, " = ");
-            expr_dump(out, p->right_keys.at[k]);
-        }
+        join_keys(out, p);
         if (p->conditions.n) { text_adds(out, " on "); exprs(out, &p->conditions, " AND "); }
         break;
     case PLAN_GROUP:

@@ -14,20 +14,20 @@
  * stay", and a write to the parent would make all who refer to it wait for each other. Instead each table that is referred to has STRIPES documents in `__sqm_keys`: who refers to the table
  * changes one of them, its own (server_lane), who deletes from it (or changes a key) changes all, each just before it asks and ends. So a transaction that refers and one that deletes always meet in a
  * write conflict, and the later one asks again on a newer snapshot; two that refer seldom do.
- * Values of several columns are asked for by their last column, under each combination of the others:
- *     FOREIGN KEY (shop, number) REFERENCES sale       { find: "sale", filter: {$or: [ {shop: 1, number: {$in: [7, 8]}}, {shop: 2, number: {$in: [7]}} ]} }
  * Checked are keys between declared tables that djongo 1.3 hasn't written. Not here: ON DELETE actions (dml_cascade.c), rows that were there
  * before the constraint, servers without transactions (where a check at the end could undo nothing). */
 #include "foreign.h"
 
 #include <stdlib.h>
 
-#define LOCKS "__sqm_keys"
-enum { VALUES_AT_ONCE = 5000, VALUES_TO_ASK = 1000, BRANCHES_AT_ONCE = 1000, NAMES = 256, UNION_VERSION = 4004000, STRIPES = 32 };
+#include "mql.h"
+#include "node.h"
 
-typedef struct Field { Str name; Type type; } Field;
+#define LOCKS "__sqm_keys"
+enum { VALUES_AT_ONCE = 5000, VALUES_TO_ASK = 1000, NAMES = 256, UNION_VERSION = 4004000, STRIPES = 32 };
+
 /* One end of a key: its columns as the user calls them ("shop, number") and as documents have them. */
-typedef struct End { Str table, columns; Field *fields; } End;
+typedef struct End { Str table, columns; TupleField *fields; } End;
 
 typedef struct Group {
     Str constraint;
@@ -90,21 +90,13 @@ bool foreign_any(const Foreign *f) {
 /* ---- values ---- */
 
 static uint32_t bucket_of(const Group *g, const Value *v) {
-    uint64_t h = 0x243F6A8885A308D3ull;
-    for (int i = 0; i < g->width; i++) h = value_hash(&v[i], h);
-    return (uint32_t)(h ^ h >> 32) & g->mask;
-}
-
-static bool same_values(const Value *a, const Value *b, int n) {
-    for (int i = 0; i < n; i++)
-        if (!value_same(&a[i], &b[i])) return false;
-    return true;
+    return (uint32_t)keys_hash(v, g->width) & g->mask;
 }
 
 static int find_value(const Group *g, const Value *v) {
     if (!g->n) return -1;
     for (uint32_t b = bucket_of(g, v); g->buckets[b]; b = (b + 1) & g->mask)
-        if (same_values(g->values[g->buckets[b] - 1], v, g->width)) return g->buckets[b] - 1;
+        if (keys_same(g->values[g->buckets[b] - 1], v, g->width)) return g->buckets[b] - 1;
     return -1;
 }
 
@@ -132,11 +124,11 @@ static void add_value(Foreign *f, Group *g, const Value *v) {
 static Str keep(Foreign *f, Str s) { return arena_str(&f->arena, s.p, s.n); }
 
 static End end_of(Foreign *f, const Table *t, const int *columns, int n) {
-    End end = {.table = keep(f, t->name), .fields = NEW_ARRAY(&f->arena, Field, n)};
+    End end = {.table = keep(f, t->name), .fields = NEW_ARRAY(&f->arena, TupleField, n)};
     Text names = {.arena = &f->arena};
     for (int i = 0; i < n; i++) {
         const Column *c = &t->columns.at[columns[i]];
-        end.fields[i] = (Field){keep(f, c->field), c->type};
+        end.fields[i] = (TupleField){keep(f, c->field), c->type};
         text_addf(&names, "%s" STR_FMT, i ? ", " : "", STR_ARG(c->name));
     }
     end.columns = (Str){names.p, (uint32_t)names.n};
@@ -233,61 +225,14 @@ bool foreign_lock(Foreign *f, Server *s, sqm_error_t *error) {
 
 static void append_str(bson_t *d, const char *key, Str s) { bson_append_utf8(d, key, -1, s.p, (int)s.n); }
 
-/* Values that differ in their last column only. */
-typedef struct Branch { const Value *like; bson_t list; uint32_t n; } Branch;
-
-/* NULL: there are enough. */
-static Branch *branch_of(Branch *branches, int *n, int most, const Group *g, const Value *value) {
-    for (int i = 0; i < *n; i++)
-        if (same_values(branches[i].like, value, g->width - 1)) return &branches[i];
-    if (*n == most) return NULL;
-    Branch *fresh = &branches[(*n)++];
-    *fresh = (Branch){.like = value};
-    bson_init(&fresh->list);
-    return fresh;
-}
-
-/* {shop: 1, number: {$in: [...]}} */
-static void append_branch(bson_t *filter, const Group *g, const End *end, const Branch *branch) {
-    const Field *field = end->fields;
-    bson_t ops;
-    for (int i = 0; i < g->width - 1; i++, field++) value_append(filter, field->name.p, (int)field->name.n, &branch->like[i], field->type);
-    bson_append_document_begin(filter, field->name.p, (int)field->name.n, &ops);
-    BSON_APPEND_ARRAY(&ops, "$in", &branch->list);
-    bson_append_document_end(filter, &ops);
-}
-
 /* The filter for the values from *at on, as many as fit, and how many these are; `missing`: those that aren't present. */
 static int append_in(bson_t *filter, const Group *g, const End *end, bool missing, int *at) {
-    int n = 0, n_branches = 0, most = g->n - *at < BRANCHES_AT_ONCE ? g->n - *at : BRANCHES_AT_ONCE;
-    Branch *branches = grown(NULL, sizeof *branches * (size_t)(most + 1));
-    uint32_t bytes = 0;
-    bson_t list, one;
-    char digits[16];
-    const char *key;
-    for (; *at < g->n && n < VALUES_AT_ONCE && bytes < (8 << 20); ++*at) {
-        if (missing && g->present[*at]) continue;
-        Branch *branch = branch_of(branches, &n_branches, most, g, g->values[*at]);
-        if (!branch) break;
-        uint32_t before = branch->list.len;
-        size_t length = bson_uint32_to_string(branch->n++, &key, digits, sizeof digits);
-        value_append(&branch->list, key, (int)length, &g->values[*at][g->width - 1], end->fields[g->width - 1].type);
-        bytes += branch->list.len - before;
-        n++;
-    }
-    if (n_branches == 1) append_branch(filter, g, end, &branches[0]);
-    if (n_branches > 1) {
-        BSON_APPEND_ARRAY_BEGIN(filter, "$or", &list);
-        for (int i = 0; i < n_branches; i++) {
-            size_t length = bson_uint32_to_string((uint32_t)i, &key, digits, sizeof digits);
-            bson_append_document_begin(&list, key, (int)length, &one);
-            append_branch(&one, g, end, &branches[i]);
-            bson_append_document_end(&list, &one);
-        }
-        bson_append_array_end(filter, &list);
-    }
-    for (int i = 0; i < n_branches; i++) bson_destroy(&branches[i].list);
-    free(branches);
+    TupleFilter t;
+    tuple_filter_begin(&t, end->fields, g->width);
+    for (; *at < g->n && t.n < VALUES_AT_ONCE && !tuple_filter_full(&t); ++*at)
+        if (!(missing && g->present[*at])) tuple_filter_add(&t, g->values[*at]);
+    int n = t.n;
+    tuple_filter_end(&t, filter);
     return n;
 }
 
@@ -310,7 +255,7 @@ static bool find(Server *s, const Group *g, const End *end, const bson_t *filter
     return ok;
 }
 
-static Value field_of(const bson_t *doc, const Field *field) {
+static Value field_of(const bson_t *doc, const TupleField *field) {
     bson_iter_t it;
     return value_from_bson(bson_iter_init(&it, doc) && bson_iter_find_w_len(&it, field->name.p, (int)field->name.n) ? &it : NULL, field->type);
 }

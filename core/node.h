@@ -104,7 +104,7 @@ void probe_command(Exec *x, PlanStats *s, const bson_t *command);
 
 /* KEYS: all its values, as the filter they are to the scan above. Their column is the scan's. */
 bool keys_read(Node *keys, KeyFilter *out);
-bool keys_has(const Node *keys, const Value *v);                        /* after keys_read; `v` isn't NULL */
+bool keys_has(const Node *keys, const Value *v);                        /* after keys_read; the values of a key, no NULL among them */
 bool keys_are_few(const Node *keys);                                    /* do they fit into one command? */
 
 /* ---- memory (rows.c) ---- */
