@@ -168,20 +168,11 @@ static bool is_plain(Str s, bool lower_only) {
     return s.n > 0;
 }
 
-static void put_quoted(Text *out, Str s, char quote) {
-    text_add(out, &quote, 1);
-    for (uint32_t i = 0; i < s.n; i++) {
-        if (s.p[i] == quote) text_add(out, &quote, 1);
-        text_add(out, s.p + i, 1);
-    }
-    text_add(out, &quote, 1);
-}
-
 static void put(Text *out, Str s) { text_add(out, s.p, s.n); }
 
 static void put_name(Text *out, Str s) {
     if (is_plain(s, false) && !is_keyword(s, false)) put(out, s);
-    else put_quoted(out, s, '"');
+    else text_add_quoted(out, s, '"');
 }
 
 static void put_names(Text *out, const AstNames *names) {
@@ -207,7 +198,7 @@ static void put_literal(Text *out, const sqm_value_t *v) {
     case SQM_BOOL: text_adds(out, v->u.b ? "TRUE" : "FALSE"); break;
     case SQM_INT: text_addf(out, "%lld", (long long)v->u.i); break;
     case SQM_DECIMAL: put_decimal(out, v->u.decimal); break;
-    case SQM_TEXT: put_quoted(out, (Str){v->u.text, v->len}, '\''); break;
+    case SQM_TEXT: text_add_quoted(out, (Str){v->u.text, v->len}, '\''); break;
     case SQM_BYTES:
         text_adds(out, "x'");
         for (uint32_t i = 0; i < v->len; i++) text_addf(out, "%02x", v->u.bytes[i]);
@@ -326,7 +317,7 @@ static void put_type(Text *out, const AstType *t) {
     bool zoned = name.n >= sizeof zone && memcmp(name.p + name.n - (sizeof zone - 1), zone, sizeof zone - 1) == 0;
     if (zoned) name.n -= (uint32_t)sizeof zone - 1;
     if (str_is(name, "double precision") || (is_plain(name, true) && !is_keyword(name, true)) || str_is(name, "interval") || str_is(name, "time")) put(out, name);
-    else put_quoted(out, name, '"');
+    else text_add_quoted(out, name, '"');
     if (t->n_modifiers == 1) text_addf(out, "(%d)", t->modifiers[0]);
     if (t->n_modifiers == 2) text_addf(out, "(%d, %d)", t->modifiers[0], t->modifiers[1]);
     if (zoned) text_adds(out, zone);
@@ -359,7 +350,7 @@ static void put_function(Text *out, const AstExpr *e) {
         return;
     }
     if (is_plain(e->name, true) && !is_keyword(e->name, false)) put(out, e->name);
-    else put_quoted(out, e->name, '"');
+    else text_add_quoted(out, e->name, '"');
     text_adds(out, e->star ? "(*" : e->distinct ? "(DISTINCT " : "(");
     if (has_json_clauses(e)) {
         AstExprs plain = e->args;
@@ -539,7 +530,7 @@ void ast_expr_sql(Text *out, const AstExpr *e) {
     case AST_COLLATE:
         put_operand(out, arg[0]);
         text_adds(out, " COLLATE ");
-        put_quoted(out, e->name, '"');
+        text_add_quoted(out, e->name, '"');
         break;
     case AST_DEFAULT: text_adds(out, "DEFAULT"); break;
     }
@@ -716,7 +707,7 @@ static void name(Dump *d, const char *label, Str s) {
 
 static void string(Dump *d, const char *label, Str s) {
     text_addf(d->out, " %s=", label);
-    put_quoted(d->out, s, '\'');
+    text_add_quoted(d->out, s, '\'');
 }
 
 static void name_list(Dump *d, const char *label, const AstNames *names) {
@@ -927,6 +918,8 @@ static void dump_insert(Dump *d, const AstInsert *s, Pos pos) {
     name(d, "as", s->alias);
     name_list(d, "columns", &s->columns);
     at(d, pos);
+    static const char *const overriding[] = {[OVERRIDING_SYSTEM] = "overriding_system_value", [OVERRIDING_USER] = "overriding_user_value"};
+    if (s->overriding) word(d, overriding[s->overriding], true);
     dump_with(d, &s->with, s->recursive);
     if (s->select) dump_select(d, s->select);
     else {
@@ -975,6 +968,7 @@ static void dump_column(Dump *d, const AstColumnDef *c) {
     word(d, "not_null", c->not_null);
     word(d, "null", c->is_null);
     word(d, "identity", c->identity);
+    word(d, "always", c->identity_always);
     name(d, "collate", c->collation);
     at(d, c->pos);
     if (c->default_) {

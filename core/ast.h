@@ -168,6 +168,9 @@ struct AstSelect {
 typedef struct AstAssign { Str column; AstExpr *value; Pos pos; AstExprs steps; int item, width; } AstAssign;
 typedef VEC(AstAssign) AstAssigns;
 
+/* OVERRIDING SYSTEM VALUE: an identity column takes what is given. USER: what is given for it doesn't count. */
+typedef enum Overriding { OVERRIDING_NONE, OVERRIDING_SYSTEM, OVERRIDING_USER } Overriding;
+
 typedef struct AstInsert {
     AstCtes with;
     bool recursive;
@@ -176,6 +179,7 @@ typedef struct AstInsert {
     AstNames columns;
     VEC(Pos) column_pos;
     AstSelect *select;                       /* VALUES or a query; NULL: DEFAULT VALUES */
+    Overriding overriding;
     bool on_conflict, do_nothing;
     AstNames conflict_columns;
     Str conflict_constraint;
@@ -227,6 +231,7 @@ typedef struct AstColumnDef {
     AstType *type;
     bool not_null, is_null;
     bool identity;                           /* GENERATED ... AS IDENTITY, AUTOINCREMENT, serial */
+    bool identity_always;                    /* GENERATED ALWAYS AS IDENTITY */
     AstExpr *default_;
     Str default_text;
     AstExpr *generated;                      /* GENERATED ALWAYS AS (expr) STORED|VIRTUAL */
@@ -262,6 +267,7 @@ typedef struct AstAlter {
     AlterTag tag;
     Str name, new_name;                      /* column or constraint; RENAME's new name */
     bool if_exists, if_not_exists, cascade, enforced, lenient;
+    bool always;                             /* ADD GENERATED ALWAYS AS IDENTITY */
     AstColumnDef *column;
     AstType *type;
     AstExpr *expr;                           /* USING, DEFAULT */

@@ -147,6 +147,15 @@ void text_add(Text *t, const char *p, size_t n) {
 
 void text_adds(Text *t, const char *z) { text_add(t, z, strlen(z)); }
 
+void text_add_quoted(Text *out, Str s, char quote) {
+    text_add(out, &quote, 1);
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (s.p[i] == quote) text_add(out, &quote, 1);
+        text_add(out, s.p + i, 1);
+    }
+    text_add(out, &quote, 1);
+}
+
 void text_addf(Text *t, const char *fmt, ...) {
     char small[512];
     va_list args, again;

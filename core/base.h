@@ -61,6 +61,7 @@ void arena_free(Arena *a);
 typedef struct Text { Arena *arena; char *p; size_t n, cap; } Text;
 void text_add(Text *t, const char *p, size_t n);
 void text_adds(Text *t, const char *z);
+void text_add_quoted(Text *t, Str s, char quote);                /* with each quote inside doubled */
 void text_addf(Text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Compile context: one per prepare. */

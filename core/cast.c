@@ -6,8 +6,10 @@
  * type was not known then.
  *     '12'::integer = 12    2.5::integer = 3    'abc'::varchar(2) = 'ab'    timestamp::date    '{"a": 1}'::jsonb    jsonb 5::integer
  * char(n) isn't padded: trailing blanks would become visible to every other reader of the collection. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "datetime.h"
 #include "decimal.h"
@@ -255,7 +257,7 @@ static bool parse_array(Eval *ev, ArrayText *t, int depth, Value *out) {
 }
 
 static bool to_array(Eval *ev, const Value *v, Type to, Value *out) {
-    Type element = {to.element, -1, -1, TYPE_UNKNOWN};
+    Type element = type_of(to.element);
     const Value *items;
     int n;
     if (v->type == SQM_TEXT) {
@@ -314,6 +316,21 @@ Type cast_natural_type(const Value *v) {
 Value cast_zoned_text(Arena *a, int64_t usec) {
     char *text = arena_alloc(a, DATETIME_TEXT);
     return scalar_from_text((Str){text, (uint32_t)timestamp_text(usec, ' ', true, text)});
+}
+
+Value cast_real_text(Arena *a, double d, Type to) {
+    if (!isfinite(d)) return sqm_double(d);
+    char *text = arena_alloc(a, 32);
+    int digits = to.tag == TYPE_NUMERIC ? FLT_DIG : 1;
+    for (;; digits++) {
+        snprintf(text, 32, "%.*e", digits - 1, d);
+        if (to.tag == TYPE_NUMERIC || digits == FLT_DECIMAL_DIG || (float)strtod(text, NULL) == (float)d) break;
+    }
+    int exponent = atoi(strchr(text, 'e') + 1);
+    if (exponent >= -4 && exponent < FLT_DIG) snprintf(text, 32, "%.*f", digits - 1 > exponent ? digits - 1 - exponent : 0, d);
+    for (char *c = text; *c; c++)
+        if (*c == ',') *c = '.';
+    return scalar_from_text((Str){text, (uint32_t)strlen(text)});
 }
 
 static bool is_time_tag(TypeTag t) { return t == TYPE_TIMESTAMP || t == TYPE_TIMESTAMPTZ; }

@@ -298,11 +298,15 @@ static bool read_column(Reader *r, const bson_t *d) {
     c.indexed = read_flag(d, "indexed");
     c.hidden = c.indexed || read_flag(d, "hidden");
     c.identity = read_flag(d, "identity");
+    c.always = read_flag(d, "always");
     c.implicit = read_flag(d, "implicit");
     c.default_text = read_text(r->arena, d, "default");
     c.generated_text = read_text(r->arena, d, "generated");
     c.generated_stored = read_flag(d, "stored");
     c.collation = read_text(r->arena, d, "collation");
+    Collation collation = COLLATION_DEFAULT;
+    if (c.collation.n && !collation_find(c.collation, &collation)) return senseless(r, "there is no collation", c.collation);
+    if (type_is_text(c.type)) c.type.collation = collation;
     c.comment = read_text(r->arena, d, "comment");
     vec_push(r->arena, &r->table->columns, c);
     return true;
@@ -363,6 +367,7 @@ static bool read_index(Reader *r, const bson_t *d) {
             Str column = read_text(r->arena, &key, "column");
             IndexKey k = {.column = -1, .expr_text = read_text(r->arena, &key, "expr"), .descending = read_flag(&key, "descending")};
             k.opclass = read_text(r->arena, &key, "opclass");
+            k.folded = read_text(r->arena, &key, "folded");
             k.path = read_text(r->arena, &key, "path");
             k.column = exact_column(r->table, column);
             if (k.column < 0 && column.n) return senseless(r, "there is no column", column);
@@ -513,6 +518,7 @@ static void put_column(bson_t *d, const Column *c) {
     put_flag(d, "hidden", c->hidden);
     put_flag(d, "indexed", c->indexed);
     put_flag(d, "identity", c->identity);
+    put_flag(d, "always", c->always);
     put_flag(d, "implicit", c->implicit);
     put_text(d, "default", c->default_text);
     put_text(d, "generated", c->generated_text);
@@ -557,6 +563,7 @@ static void put_index(bson_t *d, const Table *t, const Index *index) {
         if (k->column >= 0) put_text(&key.doc, "column", t->columns.at[k->column].name);
         put_text(&key.doc, "path", k->path);
         put_text(&key.doc, "expr", k->expr_text);
+        put_text(&key.doc, "folded", k->folded);
         put_flag(&key.doc, "descending", k->descending);
         put_text(&key.doc, "opclass", k->opclass);
         bson_append_document_end(&keys, &key.doc);
@@ -728,7 +735,8 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     for (int i = 0; i < index->keys.n; i++) {
         separate(out, i);
         const IndexKey *k = &index->keys.at[i];
-        if (k->column >= 0 && !k->expr_text.n) json_quote(out, t->columns.at[k->column].name);
+        if (k->folded.n) json_quote(out, k->folded);
+        else if (k->column >= 0 && !k->expr_text.n) json_quote(out, t->columns.at[k->column].name);
         else text_adds(out, "null");
     }
     text_adds(out, "]");
@@ -744,7 +752,7 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     key_of(out, "expressions");
     text_adds(out, "[");
     for (int i = 0, n = 0; i < index->keys.n; i++) {
-        if (!index->keys.at[i].expr_text.n) continue;
+        if (!index->keys.at[i].expr_text.n || index->keys.at[i].folded.n) continue;
         separate(out, n++);
         json_quote(out, index->keys.at[i].expr_text);
     }
@@ -825,6 +833,7 @@ static void copy_index(Arena *a, Index *index) {
     COPY_ITEMS(a, &index->include);
     for (int i = 0; i < index->keys.n; i++) {
         copy_text(a, &index->keys.at[i].expr_text);
+        copy_text(a, &index->keys.at[i].folded);
         copy_text(a, &index->keys.at[i].path);
         copy_text(a, &index->keys.at[i].opclass);
     }

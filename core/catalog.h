@@ -3,7 +3,7 @@
  * A Catalog is immutable once published and reference-counted: a refresh builds a new one, and statements compiled against the old one keep it alive
  * until they are compiled again. Stored form: one document per table in the `__schema__` collection (djongo 1.3's layout, extended):
  *   { name: "app_book", auto: {field_names: ["id"], seq: 4}, fields: {id: {type_code: "int"}, ...},          <- djongo 1.3
- *     columns: [{name, field, type: "varchar(30)", not_null, identity, default, generated, stored, collation, comment}],   <- ours
+ *     columns: [{name, field, type: "varchar(30)", not_null, identity, always, default, generated, stored, collation, comment}],   <- ours
  *     primary_key: ["id"], constraints: [...], indexes: [...], comment, view, legacy, implicit, enforced }
  * A document without `columns` was written by djongo 1.3: its columns are read from `fields`, its pk is an ordinary field, `_id` an extra ObjectId. */
 #ifndef SQM_CATALOG_H
@@ -22,15 +22,17 @@ typedef struct Column {
     bool hidden;        /* not part of SELECT * (the ObjectId _id beside a djongo 1.3 table's own key; `indexed` ones) */
     bool indexed;       /* no column of SQL's: the value of an expression that indexes are on (generated_text), which nobody can name. docs/semantics.md */
     bool identity;      /* fed from the table's counter */
+    bool always;        /* ... and from nothing else, unless OVERRIDING SYSTEM VALUE says so */
     bool implicit;      /* declared over documents that were there: they may lack it (not_null then binds writers only); ADD COLUMN may declare it anew */
     Str default_text;   /* SQL expression or empty */
     Str generated_text; /* GENERATED ALWAYS AS (...) or empty */
     bool generated_stored;
-    Str collation, comment;
+    Str collation, comment;     /* collation: as written, type.collation is what it means */
 } Column;
 
-/* expr_text.n: an expression, `column` is the indexed one that holds it. path: inner fields of a document. column -1: all fields (wildcard). */
-typedef struct IndexKey { int column; Str expr_text, path; bool descending; Str opclass; } IndexKey;
+/* expr_text.n: an expression, `column` is the indexed one that holds it. folded.n: that expression is what the case_insensitive column of this name compares by, and the key is on
+ * that column for all that SQL says. path: inner fields of a document. column -1: all fields (wildcard). */
+typedef struct IndexKey { int column; Str expr_text, folded, path; bool descending; Str opclass; } IndexKey;
 typedef struct Index {
     Str name;           /* also the MongoDB index name */
     bool unique, nulls_not_distinct;

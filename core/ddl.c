@@ -19,13 +19,6 @@
 
 Str ddl_keep(Ddl *d, Str s) { return s.n ? arena_str(&d->next->arena, s.p, s.n) : (Str){0}; }
 
-/* A column that promised another order than the one text has here would sort wrongly without a word. */
-Str ddl_known_collation(Ddl *d, Str name, Pos pos) {
-    if (name.n && !collation_is_known(name))
-        fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Text compares by code point, as under COLLATE \"C\".", "collation \"" STR_FMT "\" is not supported", STR_ARG(name));
-    return ddl_keep(d, name);
-}
-
 /* ---- tables and their changes ---- */
 
 Table *ddl_exact_table(const Ddl *d, Str name) {
@@ -211,7 +204,7 @@ Type ddl_type_of(Ddl *d, const AstType *ast) {
     Type type;
     if (!type_from_name(ast->name, ast->modifiers[0], ast->modifiers[1], &type))
         fail(&d->cc, SQM_ERROR_UNDEFINED_OBJECT, ast->pos, "type \"" STR_FMT "\" does not exist", STR_ARG(ast->name));
-    if (ast->is_array) type = (Type){TYPE_ARRAY, -1, -1, type.tag};
+    if (ast->is_array) type = type_array(type.tag);
     return type;
 }
 
@@ -231,7 +224,7 @@ bool ddl_constant_default(Ddl *d, const Column *c, Value *value, Expr **expr) {
 Column ddl_make_column(Ddl *d, const Table *t, const AstColumnDef *def) {
     if (table_find_column(t, def->name) >= 0 && str_eq(t->columns.at[table_find_column(t, def->name)].name, def->name))
         fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, def->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(def->name));
-    Column c = {.name = ddl_keep(d, def->name), .field = ddl_field_of(d, def->name), .type = ddl_type_of(d, def->type), .not_null = def->not_null, .identity = def->identity};
+    Column c = {.name = ddl_keep(d, def->name), .field = ddl_field_of(d, def->name), .type = ddl_type_of(d, def->type), .not_null = def->not_null, .identity = def->identity, .always = def->identity_always};
     if (def->not_null && def->is_null)
         fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "conflicting NULL/NOT NULL declarations for column \"" STR_FMT "\" of table \"" STR_FMT "\"", STR_ARG(c.name), STR_ARG(t->name));
     if (c.identity && !type_is_integer(c.type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, def->pos, "identity column type must be smallint, integer, or bigint");
@@ -242,7 +235,7 @@ Column ddl_make_column(Ddl *d, const Table *t, const AstColumnDef *def) {
     if (c.generated_text.n && (c.identity || c.default_text.n)) fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "both default or identity and generation expression specified for column \"" STR_FMT "\"", STR_ARG(c.name));
     if (c.generated_text.n && !c.generated_stored && c.not_null)
         fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, def->pos, "Make it STORED.", "NOT NULL on the virtual generated column \"" STR_FMT "\" is not supported", STR_ARG(c.name));
-    c.collation = ddl_known_collation(d, def->collation, def->pos);
+    c.collation = ddl_collation(d, def->collation, &c.type, def->pos);
     if (c.identity && c.default_text.n) fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "both default and identity specified for column \"" STR_FMT "\"", STR_ARG(c.name));
     Value ignored;
     Expr *expr;
@@ -282,9 +275,9 @@ void ddl_check_unique_types(Ddl *d, const Table *t, const int *columns, int n, P
     }
 }
 
-static void add_unique_index(Ddl *d, Table *t, Str name, const int *columns, int n, bool nulls_not_distinct) {
+static void add_unique_index(Ddl *d, Table *t, Change *change, Str name, const Numbers *columns, bool nulls_not_distinct, Pos pos) {
     Index index = {.name = name, .unique = true, .nulls_not_distinct = nulls_not_distinct, .constraint = true};
-    for (int i = 0; i < n; i++) PUSH(d, &index.keys, ((IndexKey){.column = columns[i]}));
+    for (int i = 0; i < columns->n; i++) PUSH(d, &index.keys, ddl_column_key(d, t, change, columns->at[i], pos));
     PUSH(d, &t->indexes, index);
 }
 
@@ -304,13 +297,14 @@ static void set_primary_key(Ddl *d, Table *t, Change *change, const Numbers *col
     if (t->primary_key.n) fail(&d->cc, SQM_ERROR_SYNTAX, pos, "multiple primary keys for table \"" STR_FMT "\" are not allowed", STR_ARG(t->name));
     ddl_check_unique_types(d, t, columns->at, columns->n, pos);
     for (int i = 0; i < columns->n; i++) {
+        ddl_refuse_folded(d, t, columns->at[i], "a primary key", pos);
         Column *c = &t->columns.at[columns->at[i]];
         if (change && columns->n > 1 && !c->not_null) ddl_expect_no_nulls(d, change, c);
         c->not_null = true;
         PUSH(d, &t->primary_key, columns->at[i]);
     }
     if (columns->n > 1) {
-        add_unique_index(d, t, name, columns->at, columns->n, false);
+        add_unique_index(d, t, change, name, columns, false, pos);
         return;
     }
     int key = columns->at[0];
@@ -376,7 +370,9 @@ static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint
         if (column < 0 && other->declared)
             fail(&d->cc, SQM_ERROR_UNDEFINED_COLUMN, ast->pos, "column \"" STR_FMT "\" referenced in foreign key constraint does not exist", STR_ARG(name));
         PUSH(d, &c->references_columns, ddl_keep(d, column < 0 ? name : other->columns.at[column].name));
+        if (column >= 0) ddl_refuse_folded(d, other, column, "a foreign key", ast->pos);
     }
+    for (int i = 0; i < c->columns.n; i++) ddl_refuse_folded(d, t, c->columns.at[i], "a foreign key", ast->pos);
     if (!ast->references_columns.n) {
         if (!other->primary_key.n && other != t)
             fail(&d->cc, SQM_ERROR_UNDEFINED_OBJECT, ast->pos, "there is no primary key for referenced table \"" STR_FMT "\"", STR_ARG(other->name));
@@ -400,8 +396,7 @@ bool ddl_names_column(const AstExpr *e, Str name) {
     return found;
 }
 
-/* Do the rows that are there satisfy a new CHECK? */
-static void expect_check(Ddl *d, Change *change, const Constraint *c) {
+void ddl_expect_check(Ddl *d, Change *change, const Constraint *c) {
     const Table *t = change->table;
     Rewrite *r = NEW(&d->arena, Rewrite);
     Str message = arena_printf(&d->arena, "check constraint \"" STR_FMT "\" of relation \"" STR_FMT "\" is violated by some row", STR_ARG(c->name), STR_ARG(t->name));
@@ -499,10 +494,10 @@ void ddl_add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *a
     case CONSTRAINT_PRIMARY_KEY: set_primary_key(d, t, change, &columns, c.name, source, ast->pos); break;
     case CONSTRAINT_UNIQUE:
         ddl_check_unique_types(d, t, columns.at, columns.n, ast->pos);
-        add_unique_index(d, t, c.name, columns.at, columns.n, c.nulls_not_distinct);
+        add_unique_index(d, t, change, c.name, &columns, c.nulls_not_distinct, ast->pos);
         break;
     case CONSTRAINT_CHECK:
-        if (change) expect_check(d, change, &c);
+        if (change) ddl_expect_check(d, change, &c);
         break;
     case CONSTRAINT_FOREIGN_KEY:
         add_foreign_key(d, t, &c, ast);
@@ -529,7 +524,7 @@ static void columns_of_query(Ddl *d, Table *t) {
     if (resolved->parts.n) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "CREATE TABLE AS of a query with data-modifying statements in WITH is not supported");
     for (int i = 0; i < q->n_visible; i++) {
         const Target *target = &q->targets.at[i];
-        Column c = {.name = ddl_keep(d, target->name), .field = ddl_field_of(d, target->name), .type = target->expr->type};
+        Column c = {.name = ddl_keep(d, target->name), .field = ddl_field_of(d, target->name), .type = type_as_column(target->expr->type), .collation = ddl_query_collation(d, target->expr)};
         if (c.type.tag == TYPE_ROW) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, target->expr->pos, "a column of rows is not supported: \"" STR_FMT "\"", STR_ARG(c.name));
         if (table_find_column(t, c.name) >= 0) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, d->stmt->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(c.name));
         if (str_is(c.field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a column \"_id\" of CREATE TABLE AS is not supported: give it another name");
@@ -589,6 +584,8 @@ static void create_table(Ddl *d) {
     }
     if (take_over) {
         ddl_take_over(d, change, t, old);
+        for (int i = 0; i < t->columns.n; i++)
+            if (t->columns.at[i].indexed) ddl_fill_indexed(d, t, change, i);
     } else if (old) {      /* a collection of that name, left by others or by a statement that was cut off: only if it holds nothing */
         bson_t *find = ddl_command(d, "find", t->name);
         BSON_APPEND_INT32(find, "limit", 1);
@@ -615,16 +612,15 @@ static void create_index(Ddl *d) {
     if (s->where) ddl_condition(d, d->next, t, s->where_text, &rel);
     Index index = {.unique = s->unique, .nulls_not_distinct = s->nulls_not_distinct, .where_text = ddl_keep(d, s->where_text)};
     Numbers columns = {0};
+    bool native = ddl_asks_native(s);
     for (int i = 0; i < s->keys.n; i++) {
         AstIndexKey key = ddl_index_key(d, t, &s->keys.at[i], s->unique);
         const AstIndexKey *k = &key;
-        ddl_known_collation(d, k->collation, k->pos);
         int column = k->expr || !k->column.n ? -1 : ddl_named_column(d, t, k->column, k->pos);
-        Str text = k->expr_text;
-        if (column >= 0 && table_column_is_virtual(t, column)) text = ddl_quoted(d, t->columns.at[column].name);
-        if (text.n) column = ddl_indexed_column(d, t, change, ddl_keep(d, text), k->pos);
+        IndexKey made = ddl_index_key_on(d, t, change, k, column, native);
+        if (!made.folded.n) column = made.column;
         if (column >= 0 && !k->path.n) PUSH(d, &columns, column);
-        PUSH(d, &index.keys, ((IndexKey){.column = column, .expr_text = ddl_keep(d, text), .path = ddl_keep(d, k->path), .descending = k->descending, .opclass = ddl_keep(d, k->opclass)}));
+        PUSH(d, &index.keys, made);
     }
     if (s->unique) ddl_check_unique_types(d, t, columns.at, columns.n, d->stmt->pos);
     for (int i = 0; i < s->include.n; i++) {
@@ -764,7 +760,7 @@ static void create_view(Ddl *d) {
     t->view_text = ddl_keep(d, ddl_view_text(d, s->select, q, s->text));
     for (int i = 0; i < q->n_visible; i++) {
         const Target *target = &q->targets.at[i];
-        Column c = {.name = ddl_keep(d, i < s->columns.n ? s->columns.at[i] : target->name), .type = target->expr->type};
+        Column c = {.name = ddl_keep(d, i < s->columns.n ? s->columns.at[i] : target->name), .type = type_as_column(target->expr->type), .collation = ddl_query_collation(d, target->expr)};
         for (int k = 0; k < t->columns.n; k++)
             if (str_eq(t->columns.at[k].name, c.name)) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, s->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(c.name));
         c.field = c.name;

@@ -254,7 +254,7 @@ static bool update(Conflict *c, const Arbiter *a, Value *kept, const Value *row)
     id[2].u.b = true;
     const Value *before = q->set_referring.n ? arena_copy(&c->rows.arena, stored, sizeof *stored * (size_t)c->in->t->columns.n) : NULL;
     for (int i = 0; i < n; i++) stored[c->columns[i]] = value_keep(&c->rows.arena, &c->values[i]);
-    if (!dml_derive(d, stored, &q->generated, &q->checks)) return false;
+    if (!dml_derive(d, stored, &q->generated, &q->set_checks)) return false;
     for (int i = 0; i < q->generated.n; i++, n++) {
         int column = c->columns[n] = q->generated.at[i].column;
         c->values[n] = stored[column] = value_keep(&c->rows.arena, &stored[column]);

@@ -278,7 +278,10 @@ static void prepare(Insert *in) {
         in->forbidden[c] = t->columns.at[c].not_null;
         in->has_identity |= t->columns.at[c].identity;
     }
-    for (int k = 0; k < in->q->columns.n; k++) in->source[in->q->columns.at[k]] = k;
+    for (int k = 0; k < in->q->columns.n; k++) {
+        int c = in->q->columns.at[k];
+        if (!(in->q->own_identity && t->columns.at[c].identity)) in->source[c] = k;
+    }
 }
 
 static void begin(Insert *in, Dml *d, const InsertQuery *q) {

@@ -41,6 +41,22 @@ static void make_single(bson_t *command) {
     if (bson_iter_init(&it, command) && bson_iter_find_descendant(&it, "deletes.0.limit", &at)) bson_iter_overwrite_int32(&at, 1);
 }
 
+/* A constant NULL for a NOT NULL column: an error if there is a row that would get it. */
+static bool refuse_null(Dml *d, Emit *em, const Command *c) {
+    Exec *x = d->x;
+    bson_t command = BSON_INITIALIZER;
+    ServerView *view;
+    ServerCursor *cursor = NULL;
+    const bson_t *doc;
+    bool never = false;
+    int found = 0;
+    bool ok = mql_find_any(em, c->m, c->p, &command, &never) && (never || (exec_view(x, &view) && server_read(x->server, view, &command, &cursor, x->error)));
+    if (ok && !never) found = server_cursor_next(cursor, &doc, x->error);
+    server_cursor_close(cursor);
+    bson_destroy(&command);
+    return found > 0 ? dml_null_violation(d, em->refused->column, em->refused->value) : ok && found == 0;
+}
+
 static bool attempt_command(Dml *d, void *context) {
     const Command *c = context;
     Exec *x = d->x;
@@ -52,7 +68,9 @@ static bool attempt_command(Dml *d, void *context) {
     exec_eval_init(x, &ev, NULL, NULL, &d->scratch);
     Emit em = {.ev = &ev, .arena = &d->scratch};
     bool ok = d->plan->resolved->tag == STMT_DELETE ? mql_delete(&em, c->m, c->p, &command, &never) : mql_update(&em, c->m, c->p, &command, &never);
-    if (ok && !never) {
+    if (ok && em.refused) {
+        ok = refuse_null(d, &em, c);
+    } else if (ok && !never) {
         if (c->one) make_single(&command);
         ok = server_write(x->server, &command, &reply, x->error);
         if (ok && bson_iter_init_find(&it, &reply, "n")) d->affected = bson_iter_as_int64(&it);
@@ -69,7 +87,8 @@ static bool note_constants(Dml *d, const ModifyQuery *m) {
     for (int i = 0; i < m->foreign.n; i++)
         for (int k = 0; k < m->set.n; k++) {
             const Assign *a = &m->set.at[k];
-            if (foreign_key_has(&m->foreign.at[i], a->column) && !(eval(&d->ev, a->value, &v) && dml_assign(d, a->column, &v, a->value, &row[a->column]))) return false;
+            const Column *column = &m->table->columns.at[a->column];
+            if (foreign_key_has(&m->foreign.at[i], a->column) && !(eval(&d->ev, a->value, &v) && cast_assign(&d->ev, &v, column->type, column->name, &row[a->column]))) return false;
         }
     if (m->foreign.n) dml_note(d, &m->foreign, row);
     return true;

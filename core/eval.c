@@ -281,6 +281,7 @@ static bool eval_cast(Eval *ev, const Expr *e, Value *out) {
         return true;
     }
     if (v.type == SQM_TIMESTAMP && e->args.at[0]->type.tag == TYPE_TIMESTAMPTZ && type_is_text(e->type)) v = cast_zoned_text(ev->arena, v.u.i);
+    if (v.type == SQM_DOUBLE && e->args.at[0]->type.tag == TYPE_FLOAT4 && (e->type.tag == TYPE_NUMERIC || type_is_text(e->type))) v = cast_real_text(ev->arena, v.u.d, e->type);
     return cast_value(ev, &v, e->type, out);
 }
 

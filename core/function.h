@@ -66,6 +66,8 @@ bool cast_assign(struct Eval *ev, const Value *v, Type to, Str column, Value *ou
 Type cast_natural_type(const Value *v);
 /* CAST(timestamptz AS text): the zone is always shown, and it is UTC. */
 Value cast_zoned_text(Arena *a, int64_t usec);
+/* What a real becomes as text, or on the way to numeric: the digits of its 4 bytes, 0.1 where the double has 0.10000000149011612. */
+Value cast_real_text(Arena *a, double d, Type to);
 /* Static question of the resolver: may `from` be cast to `to` at all? */
 bool cast_exists(Type from, Type to);
 

@@ -179,6 +179,7 @@ SCALAR(sql_to_char) {
     int64_t day = v.type == SQM_DATE ? v.u.i : timestamp_day(v.u.i);
     Civil c = timestamp_to_civil(v.type == SQM_DATE ? v.u.i * USEC_DAY : v.u.i);
     if (!calendar) c.day = (int)day;
+    if (!format.n) return *out = sqm_null(), true;
     Text t = {.arena = ev->arena};
     for (const char *p = format.p, *end = p + format.n; p < end;) {
         Token k = next_token(&p, end);

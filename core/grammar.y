@@ -80,7 +80,7 @@ static Pos token_span(Parse *p, Token t) { return parse_span(p, t.at); }
   GENERATED GROUPING GROUPS IDENTITY IF IMMEDIATE INCLUDE INDEX INSERT INTERVAL ISOLATION KEY LAST LEVEL LOCAL LOCKED MATCH MATERIALIZED NAMES NEXT NO
   NOTHING NOWAIT OF ORDINALITY OTHERS OVER OVERLAY OVERRIDING PARTITION POSITION PRECEDING PRECISION RANGE READ RECURSIVE RELEASE RENAME REPEATABLE
   REPLACE RESET RESTART RESTRICT ROLLBACK ROLLUP ROW ROWS SAVEPOINT SERIALIZABLE SESSION SETS SHARE SHOW SKIP SNAPSHOT START STORED SUBSTRING SYSTEM
-  TEMPORARY TIES TIME TRANSACTION TRIM TRUNCATE TYPE UNBOUNDED UNCOMMITTED UNIT UNKNOWN UPDATE VALUE VARYING VERBOSE VIEW VIRTUAL WITHIN WITHOUT WORK
+  TEMPORARY TIES TIME TRANSACTION TRIM TRUNCATE TYPE UNBOUNDED UNCOMMITTED UNIT UNKNOWN UPDATE USER VALUE VARYING VERBOSE VIEW VIRTUAL WITHIN WITHOUT WORK
   WRITE ZONE.
 
 /* After AS and after a dot every word is a name. */
@@ -238,6 +238,7 @@ alias(A) ::= as_opt ID(N) LP names(L) RP. { A = NEW(p->arena, Alias); *A = (Alia
 as_opt ::= .
 as_opt ::= AS.
 
+%type relname {Token}
 %type qname {Token}
 qname(A) ::= ID(A).
 qname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, S.at).len}; A.text = parse_table_name(p, S, N); }
@@ -246,13 +247,15 @@ qname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, 
 ordinality_opt(A) ::= . { A = false; }
 ordinality_opt(A) ::= WITH ORDINALITY. { A = true; }
 
-tableref(A) ::= qname(N) alias_opt(L). { A = parse_from(p, FROM_TABLE, N.at, L); A->name = N.text; }
+relname(A) ::= ID(A).
+relname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, S.at).len}; A.text = parse_relation_name(p, S, N); }
+tableref(A) ::= relname(N) alias_opt(L). { A = parse_from(p, FROM_TABLE, N.at, L); A->name = N.text; }
 tableref(A) ::= func(F) ordinality_opt(O) alias_opt(L). { A = parse_from(p, FROM_FUNCTION, F->pos.at, L); A->function = F; A->with_ordinality = O; A->height = F->height + 1; }
 tableref(A) ::= LATERAL(T) func(F) ordinality_opt(O) alias_opt(L). { A = parse_from(p, FROM_FUNCTION, T.at, L); A->function = F; A->with_ordinality = O; A->lateral = true; A->height = F->height + 1; }
 tableref(A) ::= selectwp(S) alias_opt(L). { A = parse_from(p, FROM_SELECT, S->pos.at, L); A->select = S; A->height = S->height + 1; }
 tableref(A) ::= LATERAL(T) selectwp(S) alias_opt(L). { A = parse_from(p, FROM_SELECT, T.at, L); A->select = S; A->lateral = true; A->height = S->height + 1; }
 tableref(A) ::= joined(A).
-tableref(A) ::= LP(T) joined(J) RP alias(L). { A = J; A->alias = L->name; A->columns = L->columns; A->pos = token_span(p, T); }
+tableref(A) ::= LP(T) joined(J) RP alias(L). { A = parse_named_join(p, T, J, L); }
 
 joined(A) ::= LP(T) joined(J) RP. { A = J; A->pos = token_span(p, T); }
 joined(A) ::= tableref(L) CROSS JOIN tableref(R). { A = parse_join(p, L, JOIN_CROSS, R, NULL, false); }
@@ -627,11 +630,13 @@ write(A) ::= with_opt(W) INSERT(T) INTO insert_into(I) insert_source(S) conflict
 insert_into(A) ::= qname(N). { A = NEW(p->arena, AstInsert); A->table = N.text; A->table_pos = token_pos(N); }
 insert_into(A) ::= qname(N) AS ID(L). { A = NEW(p->arena, AstInsert); A->table = N.text; A->table_pos = token_pos(N); A->alias = L.text; }
 insert_source(A) ::= select(S). { A = NEW(p->arena, AstInsert); A->select = S; }
-insert_source(A) ::= overriding select(S). { A = NEW(p->arena, AstInsert); A->select = S; }
+insert_source(A) ::= overriding(O) select(S). { A = NEW(p->arena, AstInsert); A->overriding = O; A->select = S; }
 insert_source(A) ::= LP insert_columns(I) RP select(S). { A = I; A->select = S; }
-insert_source(A) ::= LP insert_columns(I) RP overriding select(S). { A = I; A->select = S; }
+insert_source(A) ::= LP insert_columns(I) RP overriding(O) select(S). { A = I; A->overriding = O; A->select = S; }
 insert_source(A) ::= DEFAULT VALUES. { A = NEW(p->arena, AstInsert); }
-overriding ::= OVERRIDING SYSTEM VALUE.
+%type overriding {Overriding}
+overriding(A) ::= OVERRIDING SYSTEM VALUE. { A = OVERRIDING_SYSTEM; }
+overriding(A) ::= OVERRIDING USER VALUE. { A = OVERRIDING_USER; }
 insert_columns(A) ::= ID(N). { A = NEW(p->arena, AstInsert); PUSH(A->columns, N.text); PUSH(A->column_pos, token_pos(N)); }
 insert_columns(A) ::= insert_columns(A) COMMA ID(N). { PUSH(A->columns, N.text); PUSH(A->column_pos, token_pos(N)); }
 
@@ -735,7 +740,7 @@ column_head(A) ::= column_head(A) NOT NULL. { A->not_null = true; p->constraint_
 column_head(A) ::= column_head(A) NULL. { A->is_null = true; p->constraint_name = (Str){0}; }
 column_head(A) ::= column_head(A) DEFAULT bexpr(E). { A->default_ = E; A->default_text = parse_expr_text(p, E, E->pos); }
 column_head(A) ::= column_head(A) COLLATE ID(N). { parse_collation(p, A, N); }
-column_head(A) ::= column_head(A) GENERATED ALWAYS AS IDENTITY. { A->identity = true; }
+column_head(A) ::= column_head(A) GENERATED ALWAYS AS IDENTITY. { A->identity = A->identity_always = true; }
 column_head(A) ::= column_head(A) GENERATED BY DEFAULT AS IDENTITY. { A->identity = true; }
 column_head(A) ::= column_head(A) AUTOINCREMENT. { A->identity = true; }
 column_head(A) ::= column_head(A) GENERATED ALWAYS AS LP(T) expr(E) RP(U) stored(S). { A->generated = E; A->generated_text = parse_expr_text(p, E, (Pos){T.at + 1, U.at - T.at - 1}); A->generated_stored = S; }
@@ -747,8 +752,9 @@ column_head(A) ::= column_head(A) DEFERRABLE. { parse_deferrable(p, parse_last_c
 column_head(A) ::= column_head(A) NOT DEFERRABLE. { parse_deferrable(p, parse_last_constraint(p, A), false, false); }
 column_head(A) ::= column_head(A) INITIALLY DEFERRED. { parse_deferrable(p, parse_last_constraint(p, A), true, true); }
 column_head(A) ::= column_head(A) INITIALLY IMMEDIATE. { parse_last_constraint(p, A)->initially_deferred = false; }
-generated_when ::= ALWAYS.
-generated_when ::= BY DEFAULT.
+%type generated_when {bool}
+generated_when(A) ::= ALWAYS. { A = true; }
+generated_when(A) ::= BY DEFAULT. { A = false; }
 %type stored {bool}
 stored(A) ::= STORED. { A = true; }
 stored(A) ::= VIRTUAL. { A = false; }
@@ -836,7 +842,7 @@ alter_column(A) ::= alter_head(H) SET NOT NULL. { A = H; A->tag = ALTER_SET_NOT_
 alter_column(A) ::= alter_head(H) DROP NOT NULL. { A = H; A->tag = ALTER_DROP_NOT_NULL; }
 alter_column(A) ::= alter_head(H) SET DEFAULT expr(E). { A = H; A->tag = ALTER_SET_DEFAULT; A->expr = E; A->expr_text = parse_expr_text(p, E, E->pos); }
 alter_column(A) ::= alter_head(H) DROP DEFAULT. { A = H; A->tag = ALTER_DROP_DEFAULT; }
-alter_column(A) ::= alter_head(H) ADD GENERATED generated_when AS IDENTITY. { A = H; A->tag = ALTER_ADD_IDENTITY; }
+alter_column(A) ::= alter_head(H) ADD GENERATED generated_when(W) AS IDENTITY. { A = H; A->tag = ALTER_ADD_IDENTITY; A->always = W; }
 alter_column(A) ::= alter_head(H) DROP IDENTITY if_exists(I). { A = H; A->tag = ALTER_DROP_IDENTITY; A->if_exists = I; }
 alter_column(A) ::= alter_head(H) DROP EXPRESSION_WORD if_exists(I). { A = H; A->tag = ALTER_DROP_EXPRESSION; A->if_exists = I; }
 set_data ::= .

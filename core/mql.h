@@ -42,6 +42,7 @@ typedef struct Emit {
     bool second_half;       /* of a scan with `halves` */
     bool nearest;           /* near() may order the rows */
     bool show;              /* EXPLAIN without values: an unbound parameter is emitted as {"$parameter": i} */
+    const Assign *refused;  /* mql_update() sets it: a NULL for a column that takes none, an error if there is a row to change */
 } Emit;
 
 /* Appends the filter for "all conjuncts are true" to `filter`. *never: no row can match (don't ask the server). */
@@ -89,5 +90,7 @@ void mql_bound(const Plan *scan, int64_t nth, bson_t *command);
 /* update/delete commands of MODIFY_COMMAND. */
 bool mql_update(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);
 bool mql_delete(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);
+/* The find for one row that either would meet. */
+bool mql_find_any(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never);
 
 #endif

@@ -721,9 +721,7 @@ static bool assigned_value(Emit *em, const ModifyQuery *m, const Assign *a, Valu
     if (!mql_constant(em, a->value, &v, unbound, parameter)) return false;
     if (*unbound) return true;
     if (!cast_assign(em->ev, &v, c->type, c->name, out)) return false;
-    if (out->type == SQM_NULL && c->not_null && !c->implicit)
-        return eval_fail(em->ev, a->value, SQM_ERROR_NOT_NULL_VIOLATION, "null value in column \"" STR_FMT "\" of relation \"" STR_FMT "\" violates not-null constraint",
-                         STR_ARG(c->name), STR_ARG(m->table->name));
+    if (out->type == SQM_NULL && c->not_null && !c->implicit && !em->refused) em->refused = a;
     return true;
 }
 
@@ -810,6 +808,23 @@ bool mql_update(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *com
         bson_append_bool(&one, "multi", -1, true);
         bson_append_document_end(&updates, &one);
         bson_append_array_end(command, &updates);
+    }
+    bson_destroy(&filter);
+    return ok;
+}
+
+bool mql_find_any(Emit *em, const ModifyQuery *m, const ModifyPlan *p, bson_t *command, bool *never) {
+    bson_t filter = BSON_INITIALIZER, fields;
+    em->rel = m->rows->rels.at[0];
+    bool ok = mql_match(em, &p->match, &filter, never);
+    if (ok) {
+        bson_append_utf8(command, "find", -1, m->table->name.p, (int)m->table->name.n);
+        bson_append_document(command, "filter", -1, &filter);
+        bson_append_document_begin(command, "projection", -1, &fields);
+        bson_append_int32(&fields, "_id", -1, 1);
+        bson_append_document_end(command, &fields);
+        bson_append_int64(command, "limit", -1, 1);
+        bson_append_bool(command, "singleBatch", -1, true);
     }
     bson_destroy(&filter);
     return ok;

@@ -603,6 +603,11 @@ Str parse_table_name(Parse *p, Token schema, Token name) {
               "schema \"" STR_FMT "\": schemas are not supported", STR_ARG(schema.text));
 }
 
+Str parse_relation_name(Parse *p, Token schema, Token name) {
+    if (!str_ieq(schema.text, STR("information_schema"))) return parse_table_name(p, schema, name);
+    return arena_printf(p->arena, "information_schema." STR_FMT, STR_ARG(name.text));
+}
+
 AstFrom *parse_from(Parse *p, AstFromTag tag, int at, const Alias *alias) {
     AstFrom *f = NEW(p->arena, AstFrom);
     f->tag = tag;
@@ -627,6 +632,20 @@ AstFrom *parse_join(Parse *p, AstFrom *left, JoinKind kind, AstFrom *right, cons
     f->on = qual->on;
     f->join_using = qual->using_;
     if (f->on) grow(p, &f->height, f->on->height, f->pos);
+    return f;
+}
+
+/* (a JOIN b ...) AS x is (SELECT * FROM a JOIN b ...) AS x: the names inside are hidden. */
+AstFrom *parse_named_join(Parse *p, Token open, AstFrom *join, const Alias *alias) {
+    AstFrom *f = parse_from(p, FROM_SELECT, open.at, alias);
+    AstSelect *s = NEW(p->arena, AstSelect);
+    AstTarget all = {.expr = parse_star(p, NULL), .pos = f->pos};
+    all.expr->pos = s->pos = f->pos;
+    vec_push(p->arena, &s->targets, all);
+    vec_push(p->arena, &s->from, join);
+    grow(p, &s->height, join->height, f->pos);
+    f->select = s;
+    grow(p, &f->height, s->height, f->pos);
     return f;
 }
 

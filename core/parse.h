@@ -96,8 +96,11 @@ AstSelect *parse_set_op(Parse *p, AstSelect *left, SetOp op, bool all, AstSelect
 AstSelect *parse_tail(Parse *p, AstSelect *s, const With *with, const Tail *tail);
 AstSelect *parse_query(Parse *p, AstSelect *s);         /* complete: its height is known from here on */
 Str parse_table_name(Parse *p, Token schema, Token name);
+Str parse_relation_name(Parse *p, Token schema, Token name);        /* ... that is read: information_schema too */
 AstFrom *parse_from(Parse *p, AstFromTag tag, int at, const Alias *alias);
 AstFrom *parse_join(Parse *p, AstFrom *left, JoinKind kind, AstFrom *right, const JoinQual *qual, bool natural);
+/* (a JOIN b ...) AS x. */
+AstFrom *parse_named_join(Parse *p, Token open, AstFrom *join, const Alias *alias);
 
 /* statements */
 Stmt *parse_stmt(Parse *p, StmtTag tag, int at);

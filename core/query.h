@@ -114,6 +114,7 @@ typedef struct Cte {
     Query *query;               /* non-recursive: the query; recursive: the whole UNION [ALL]; NULL: `part` */
     const struct Resolved *part;/* INSERT, UPDATE or DELETE: its rows are what that returns */
     bool recursive, materialised;
+    bool begun, in_recursive_term;      /* while names are resolved: its query is, and of that the recursive term */
     int number;                 /* index in Statement.ctes */
     int references;
     VEC(RelColumn) columns;
@@ -143,6 +144,7 @@ struct Query {
     Expr *where;                /* NULL: true */
     bool grouped;               /* GROUP BY, HAVING or an aggregate is present */
     Exprs group_keys;           /* over the relations' slots */
+    Exprs group_shown;          /* NULL, or what was written where the key is its casefold(): a value of the group stands for it (resolve_collation.c) */
     Ints group_slots;           /* where each key lies after grouping */
     VEC(GroupingSet) grouping_sets;   /* empty: one set of all keys */
     int grouping_slot;          /* bit mask of absent keys for GROUPING(), or -1 */
@@ -193,9 +195,11 @@ typedef struct InsertQuery {
     Query *source;                      /* VALUES or SELECT; NULL: DEFAULT VALUES. An EXPR_CONST of tag TYPE_UNKNOWN with number -1 marks DEFAULT */
     Exprs defaults;                     /* per table column, NULL: none; evaluated in `row` */
     Assigns generated;                  /* stored generated columns, over `row` */
-    RowChecks checks;                   /* CHECKs that the server can't decide, over `row` */
+    RowChecks checks;                   /* over `row`: CHECKs that the server can't decide; with on_conflict all, because the server never sees a row that conflicts */
+    RowChecks set_checks;               /* those that the server can't decide, for the rows that ON CONFLICT changes */
     ForeignKeys foreign;                /* of the table */
     ForeignKeys set_foreign, set_referring;   /* of it, and to it, by columns that ON CONFLICT sets */
+    bool own_identity;                  /* OVERRIDING USER VALUE: identity columns take the counter's numbers, whatever the source gives */
     bool on_conflict, do_nothing;
     const Index *conflict_index;        /* NULL with do_nothing: any; the primary key has an Index entry too */
     VEC(Assign) conflict_set;           /* over `row` (rel 0 the stored row, rel 1 excluded) */
@@ -233,6 +237,7 @@ typedef struct Resolved {
     AstNames parameter_names;
     VEC(const Table *) tables;          /* every table whose layout the statement relies on */
     VEC(ParamPair) same_params;         /* parameters that must be bound to the same value: SELECT a+%s ... GROUP BY a+%s */
+    bool reads_catalogue;               /* has rows of information_schema in it: as of the catalogue that it was compiled for */
     Ints integer_params;                /* parameters that must be bound to integers: SET n = n + %s */
     VEC(struct Resolved *) parts;       /* the INSERTs, UPDATEs and DELETEs of WITH: `insert` or `modify`, and nothing else but the tag */
     const Cte *cte;                     /* of a part */

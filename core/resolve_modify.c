@@ -89,6 +89,40 @@ static void reject_generated(Resolver *r, const Table *t, int c, Pos pos) {
         fail(r->cc, SQM_ERROR_SYNTAX, pos, "column \"" STR_FMT "\" is a generated column and cannot be assigned", STR_ARG(t->columns.at[c].name));
 }
 
+/* What INSERT gives a column, other than DEFAULT. */
+static void reject_given(Resolver *r, const Table *t, int c, Overriding overriding, Pos pos) {
+    const Column *column = &t->columns.at[c];
+    reject_generated(r, t, c, pos);
+    if (column->identity && column->always && overriding == OVERRIDING_NONE)
+        fail_hint(r->cc, SQM_ERROR_SYNTAX, pos, "Use OVERRIDING SYSTEM VALUE to override.", "cannot insert a non-DEFAULT value into column \"" STR_FMT "\", an identity column defined as GENERATED ALWAYS",
+                  STR_ARG(column->name));
+}
+
+/* What SET assigns, other than DEFAULT. */
+static void reject_assigned(Resolver *r, const Table *t, int c, Pos pos) {
+    const Column *column = &t->columns.at[c];
+    reject_generated(r, t, c, pos);
+    if (column->identity && column->always)
+        fail(r->cc, SQM_ERROR_SYNTAX, pos, "column \"" STR_FMT "\" can only be updated to DEFAULT: it is an identity column defined as GENERATED ALWAYS", STR_ARG(column->name));
+}
+
+/* nextval('"table"') */
+static Expr *next_number(Resolver *r, const Table *t, Pos pos) {
+    Text name = {.arena = r->cc->arena};
+    text_add_quoted(&name, t->name, '"');
+    Expr *e = expr_new(r, EXPR_FUNC, TYPE(INT8), false, pos);
+    e->function = function_find(STR("nextval"), 1);
+    vec_push(r->cc->arena, &e->args, expr_const(r, sqm_text(name.p, (uint32_t)name.n), TYPE(TEXT), pos));
+    return e;
+}
+
+/* SET column = DEFAULT. */
+static Expr *default_value(Resolver *r, const Table *t, int c, Pos pos) {
+    const Column *column = &t->columns.at[c];
+    if (column->identity) return next_number(r, t, pos);
+    return column->default_text.n ? resolve_default(r->cc, r->catalog, column->default_text) : expr_const(r, sqm_null(), column->type, pos);
+}
+
 /* SET g = DEFAULT of a generated column: it is what it is anyway. */
 static bool is_own_default(const Table *t, int c, const AstAssign *a) { return t->columns.at[c].generated_text.n && a->value->tag == AST_DEFAULT; }
 
@@ -160,11 +194,11 @@ static void add_generated(Resolver *r, const Table *t, Query *row, int c, Assign
     vec_push(r->cc->arena, out, a);
 }
 
-/* Local CHECKs that read one of `columns` (NULL: all). */
-static void add_checks(Resolver *r, const Table *t, Query *row, const bool *columns, RowChecks *out) {
+/* CHECKs, all or those that the server can't decide, that read one of `columns` (NULL: any). */
+static void add_checks(Resolver *r, const Table *t, Query *row, const bool *columns, bool all, RowChecks *out) {
     for (int i = 0; i < t->constraints.n; i++) {
         const Constraint *c = &t->constraints.at[i];
-        if (c->kind != TABLE_CHECK || !c->local) continue;
+        if (c->kind != TABLE_CHECK || !(c->local || all)) continue;
         RowCheck check = {c, resolve_stored_condition(r, row, row->rels.at[0], c->check_text, "CHECK")};
         if (!columns || reads_any(r, row->rels.at[0], check.condition, columns)) vec_push(r->cc->arena, out, check);
     }
@@ -276,7 +310,7 @@ static void complete_update(Resolver *r, ModifyQuery *m) {
         if (value) add_assignment(r, m, c, value, t->columns.at[c].name);
         else vec_push(r->cc->arena, &m->generated, one.at[0]);
     }
-    add_checks(r, t, m->row, changed, &m->checks);
+    add_checks(r, t, m->row, changed, false, &m->checks);
     add_foreign(r, t, changed, &m->foreign);
     add_referring(r, t, changed, &m->referring);
 }
@@ -287,7 +321,7 @@ static Expr *default_marker(Resolver *r, Pos pos) {
     return e;
 }
 
-static Query *insert_values(Resolver *r, Scope *scope, InsertQuery *ins, const AstSelect *s) {
+static Query *insert_values(Resolver *r, Scope *scope, InsertQuery *ins, const AstSelect *s, Overriding overriding) {
     Query *q = NEW(r->cc->arena, Query);
     q->grouping_slot = -1;
     Scope inner = {.outer = scope, .query = q, .clause = "VALUES"};
@@ -311,7 +345,7 @@ static Query *insert_values(Resolver *r, Scope *scope, InsertQuery *ins, const A
             int column = ins->columns.at[c];
             Expr *e = ast->tag == AST_DEFAULT ? default_marker(r, ast->pos) : resolve_expr(r, &inner, ast);
             if (e->number != -1 || e->tag != EXPR_CONST) {
-                reject_generated(r, ins->table, column, ast->pos);
+                reject_given(r, ins->table, column, overriding, ast->pos);
                 e = assignable(r, ins->table, column, e);
             }
             vec_push(r->cc->arena, &row, e);
@@ -329,6 +363,9 @@ static Query *insert_values(Resolver *r, Scope *scope, InsertQuery *ins, const A
     return q;
 }
 
+/* Is the key on that column? Of a case_insensitive one it is on what the column compares by. */
+static bool key_is_on(const Table *t, const IndexKey *key, int column) { return key->column == column || (key->folded.n && str_eq(key->folded, t->columns.at[column].name)); }
+
 static const Index *find_conflict_index(Resolver *r, const Table *t, const AstInsert *s) {
     if (s->conflict_index_where) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, s->conflict_index_where->pos, "ON CONFLICT with a WHERE after its columns is not supported");
     if (s->conflict_constraint.n) {
@@ -342,7 +379,7 @@ static const Index *find_conflict_index(Resolver *r, const Table *t, const AstIn
         bool all = true;
         for (int k = 0; k < index->keys.n && all; k++) {
             bool found = false;
-            for (int n = 0; n < s->conflict_columns.n; n++) found |= index->keys.at[k].column == find_column(r, t, s->conflict_columns.at[n], s->table_pos);
+            for (int n = 0; n < s->conflict_columns.n; n++) found |= key_is_on(t, &index->keys.at[k], find_column(r, t, s->conflict_columns.at[n], s->table_pos));
             all = found && index->keys.at[k].column >= 0 && !index->keys.at[k].path.n;
         }
         if (all) return index;
@@ -367,9 +404,9 @@ static const Index *primary_key_index(Resolver *r, const Table *t, const AstInse
 }
 
 /* WITH, after the WITH queries of the statement that this one is a part of. */
-static void begin_with(Resolver *r, Scope *scope, const Scope *outer, const AstCtes *with) {
+static void begin_with(Resolver *r, Scope *scope, const Scope *outer, const AstCtes *with, bool recursive) {
     for (int i = 0; outer && i < outer->ctes.n; i++) vec_push(r->cc->arena, &scope->ctes, outer->ctes.at[i]);
-    resolve_with(r, scope, with->at, with->n, false);
+    resolve_with(r, scope, with->at, with->n, recursive);
 }
 
 static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) {
@@ -380,7 +417,7 @@ static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) 
     Query *root = NEW(r->cc->arena, Query);
     root->grouping_slot = -1;
     Scope scope = {.query = root, .clause = "INSERT"};
-    begin_with(r, &scope, outer, &s->with);
+    begin_with(r, &scope, outer, &s->with, s->recursive);
     for (int i = 0; i < s->columns.n; i++) {
         Pos pos = i < s->column_pos.n ? s->column_pos.at[i] : s->table_pos;
         int c = find_column(r, t, s->columns.at[i], pos);
@@ -394,13 +431,13 @@ static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) 
     if (s->select) {
         const AstSelect *source = s->select;
         bool plain = source->values.n && !source->order.n && !source->limit && !source->offset && !source->with.n;
-        ins->source = plain ? insert_values(r, &scope, ins, source) : resolve_select(r, source, &scope);
+        ins->source = plain ? insert_values(r, &scope, ins, source, s->overriding) : resolve_select(r, source, &scope);
         if (ins->source->n_visible > ins->columns.n) fail(r->cc, SQM_ERROR_SYNTAX, source->pos, "INSERT has more expressions than target columns");
         if (ins->source->n_visible < ins->columns.n && s->columns.n) fail(r->cc, SQM_ERROR_SYNTAX, source->pos, "INSERT has more target columns than expressions");
         ins->columns.n = ins->source->n_visible;
         if (!plain)
             for (int i = 0; i < ins->source->n_visible; i++) {
-                reject_generated(r, t, ins->columns.at[i], source->pos);
+                reject_given(r, t, ins->columns.at[i], s->overriding, source->pos);
                 ins->source->targets.at[i].expr = assignable(r, t, ins->columns.at[i], ins->source->targets.at[i].expr);
             }
     }
@@ -419,8 +456,9 @@ static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) 
     ins->row = row_block(r, t, s->alias, NULL, s->returning.at, s->returning.n, &ins->has_returning);
     for (int c = 0; c < t->columns.n; c++)
         if (t->columns.at[c].generated_text.n && !table_column_is_virtual(t, c)) add_generated(r, t, ins->row, c, &ins->generated);
-    add_checks(r, t, ins->row, NULL, &ins->checks);
+    add_checks(r, t, ins->row, NULL, s->on_conflict, &ins->checks);
     add_foreign(r, t, NULL, &ins->foreign);
+    ins->own_identity = s->overriding == OVERRIDING_USER;
     ins->on_conflict = s->on_conflict;
     ins->do_nothing = s->do_nothing;
     if (!s->on_conflict) return;
@@ -439,7 +477,7 @@ static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) 
         const AstAssign *a = &s->conflict_set.at[i];
         int c = find_column(r, t, a->column, a->pos);
         if (is_own_default(t, c, a)) continue;
-        reject_generated(r, t, c, a->pos);
+        if (a->value->tag != AST_DEFAULT) reject_assigned(r, t, c, a->pos);
         /* A bare name is the stored row's; EXCLUDED must be spelt. */
         both.visible.n = 1;
         Scope qualified = both;
@@ -448,7 +486,7 @@ static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) 
         excluded->hidden_names = true;
         vec_push(r->cc->arena, &qualified.visible, excluded);
         if (a->steps.n) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "assigning to a part of a column in ON CONFLICT DO UPDATE is not supported");
-        Expr *value = a->value->tag == AST_DEFAULT ? (ins->defaults.at[c] ? ins->defaults.at[c] : default_marker(r, a->pos)) : assigned_value(r, &qualified, t, c, a, &row);
+        Expr *value = a->value->tag == AST_DEFAULT ? default_value(r, t, c, a->pos) : assigned_value(r, &qualified, t, c, a, &row);
         Assign assign = {c, value};
         vec_push(r->cc->arena, &ins->conflict_set, assign);
     }
@@ -456,6 +494,7 @@ static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) 
     for (int i = 0; i < ins->conflict_set.n; i++) changed[ins->conflict_set.at[i].column] = true;
     for (int i = 0; i < ins->generated.n; i++) changed[ins->generated.at[i].column] = true;
     if (!ins->do_nothing) {
+        add_checks(r, t, ins->row, NULL, false, &ins->set_checks);
         add_foreign(r, t, changed, &ins->set_foreign);
         add_referring(r, t, changed, &ins->set_referring);
     }
@@ -548,7 +587,7 @@ static void resolve_update(Resolver *r, const AstUpdate *s, const Scope *outer) 
     for (int i = 0; i < s->set.n; i++) vec_push(r->cc->arena, &assigned, s->set.at[i].column);
     m->table = with_columns(r, target_table(r, s->table, s->table_pos), &assigned);
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "UPDATE"};
-    begin_with(r, &scope, outer, &s->with);
+    begin_with(r, &scope, outer, &s->with, s->recursive);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->from);
     scope.clause = "UPDATE SET";
     int recomputed = -1;
@@ -562,7 +601,7 @@ static void resolve_update(Resolver *r, const AstUpdate *s, const Scope *outer) 
         if (a->steps.n) {
             bool more = known >= 0 && is_part_assignment(m->set.at[known].value);
             if (known >= 0 && !more) fail(r->cc, SQM_ERROR_DUPLICATE_COLUMN, a->pos, "multiple assignments to same column \"" STR_FMT "\"", STR_ARG(a->column));
-            reject_generated(r, m->table, c, a->pos);
+            reject_assigned(r, m->table, c, a->pos);
             Expr *changed = resolve_assign_path(r, &scope, more ? m->set.at[known].value : resolve_rel_column(r, m->rows, m->rows->rels.at[0], c), a);
             if (!more) {
                 add_assignment(r, m, c, changed, a->column);
@@ -577,14 +616,8 @@ static void resolve_update(Resolver *r, const AstUpdate *s, const Scope *outer) 
             recomputed = c;
             continue;
         }
-        reject_generated(r, m->table, c, a->pos);
-        Expr *value;
-        if (a->value->tag == AST_DEFAULT) {
-            const Column *column = &m->table->columns.at[c];
-            value = column->default_text.n ? resolve_default(r->cc, r->catalog, column->default_text) : expr_const(r, sqm_null(), column->type, a->pos);
-        } else {
-            value = assigned_value(r, &scope, m->table, c, a, &row);
-        }
+        if (a->value->tag != AST_DEFAULT) reject_assigned(r, m->table, c, a->pos);
+        Expr *value = a->value->tag == AST_DEFAULT ? default_value(r, m->table, c, a->pos) : assigned_value(r, &scope, m->table, c, a, &row);
         add_assignment(r, m, c, value, a->column);
     }
     if (!m->set.n && recomputed >= 0) add_assignment(r, m, recomputed, own_value(r, m, recomputed), m->table->columns.at[recomputed].name);
@@ -598,7 +631,7 @@ static void resolve_delete(Resolver *r, const AstDelete *s, const Scope *outer) 
     r->out->modify = m;
     m->table = target_table(r, s->table, s->table_pos);
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "DELETE"};
-    begin_with(r, &scope, outer, &s->with);
+    begin_with(r, &scope, outer, &s->with, s->recursive);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->using_);
     add_referring(r, m->table, NULL, &m->referring);
     m->row = row_block(r, m->table, s->alias, &scope, s->returning.at, s->returning.n, &m->has_returning);

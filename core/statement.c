@@ -782,6 +782,7 @@ static bool fill_table(sqm_connection_t *db, const Stmt *stmt, sqm_error_t *erro
 static bool settle(sqm_statement_t *st, sqm_error_t *error) {
     sqm_connection_t *db = st->db;
     int64_t deadline = 0;
+    if (db->server && st->p->plan && st->p->resolved->reads_catalogue && !load_catalogue(db, error)) return false;
     for (;;) {
         if (st->p->catalog != db->catalog && st->p->plan) {   /* the schema has changed since: compile again */
             Prepared *fresh = prepare(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, error);

@@ -1,4 +1,4 @@
-"""What tables, columns and constraints there are, from the catalogue: Connection.tables() and Connection.table(name)."""
+"""What tables, columns and constraints there are, from the catalogue: information_schema.tables and Connection.table(name)."""
 
 from collections import namedtuple
 
@@ -56,11 +56,8 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             return self._connection(cursor).table(table_name)
 
     def get_table_list(self, cursor):
-        with self.connection.wrap_database_errors:
-            tables = self._connection(cursor).tables()
-        return [
-            TableInfo(table["name"], "v" if table.get("type") == "view" else "t", table.get("comment") or None) for table in tables
-        ]
+        cursor.execute("SELECT table_name, table_type, table_comment FROM information_schema.tables")
+        return [TableInfo(name, "v" if kind == "VIEW" else "t", comment) for name, kind, comment in cursor.fetchall()]
 
     def get_table_description(self, cursor, table_name):
         columns = self._table(cursor, table_name)["columns"]
@@ -110,7 +107,10 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
 
     def foreign_keys(self, cursor, table_names=None):
         """(table, primary key column, column, referenced table, referenced column) of the foreign keys of these tables (None: of all)."""
-        for name in self.table_names(cursor) if table_names is None else table_names:
+        if table_names is None:
+            with self.connection.wrap_database_errors:
+                table_names = [table["name"] for table in self._connection(cursor).tables()]
+        for name in table_names:
             try:
                 table = self._table(cursor, name)
             except ProgrammingError:
