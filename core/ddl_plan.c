@@ -621,8 +621,16 @@ static void drop_index(Ddl *d, Str collection, Str name) {
     add_command(d, command, false, INDEX_NOT_FOUND);
 }
 
-/* The unique index that takes the place of one of the same name; NULL: there is none. */
-static const Physical *successor(const Physicals *after, const Physical *old) {
+/* Does the change leave what the rows hold alone, but for the values of indexed expressions? */
+static bool keeps_values(const Change *change, int first) {
+    for (int i = first; i < change->steps.n; i++)
+        if (change->steps.at[i].tag != STEP_REWRITE || !change->steps.at[i].rewrite->indexed) return false;
+    return true;
+}
+
+/* The unique index that takes the place of one of the same name; NULL: there is none. While other values change, the old one would be in their way. */
+static const Physical *successor(const Physicals *after, const Physical *old, bool values_stay) {
+    if (!values_stay) return NULL;
     for (int i = 0; i < after->n; i++)
         if (str_eq(after->at[i].name, old->name) && !bson_equal(after->at[i].spec, old->spec) && bson_has_field(after->at[i].spec, "unique")) return &after->at[i];
     return NULL;
@@ -689,11 +697,12 @@ void ddl_assemble(Ddl *d, Change *change, bool created) {
     }
     /* Old rows may be in nobody's way while they change. */
     if (other_validator && change->validator_before && changes_rows) add_command(d, set_validator(d, change->stored, NULL), false, 0);
+    bool values_stay = keeps_values(change, i);
     for (int k = 0; k < change->before.n; k++)
-        if (!contains(&after, &change->before.at[k]) && !successor(&after, &change->before.at[k])) drop_index(d, change->stored, change->before.at[k].name);
+        if (!contains(&after, &change->before.at[k]) && !successor(&after, &change->before.at[k], values_stay)) drop_index(d, change->stored, change->before.at[k].name);
     for (; i < change->steps.n; i++) vec_push(&d->arena, &d->steps, change->steps.at[i]);
     for (int k = 0; k < change->before.n; k++) {
-        const Physical *next = successor(&after, &change->before.at[k]);
+        const Physical *next = successor(&after, &change->before.at[k], values_stay);
         if (next) replace_index(d, t, next);
     }
     for (int k = 0; k < after.n; k++)

@@ -784,6 +784,7 @@ static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte 
             fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, s->pos, "%s types %s and %s cannot be matched", word, type_text(a->type, left, sizeof left), type_text(b->type, right, sizeof right));
         }
         if (recursive) check_recursive_type(r, recursive, i, a->type, type, s->pos);
+        type = expr_meet_collations(r, type, a->type, b->type, s->pos);
         Expr *var = expr_new(r, EXPR_VAR, type_as_column(type), a->nullable || b->nullable, NO_POS);
         var->slot = i;
         Target t = {.expr = var, .name = q->left->targets.at[i].name, .slot = i};
@@ -813,7 +814,7 @@ static Query *resolve_values(Resolver *r, const AstSelect *s, Scope *outer) {
         for (int c = 0; c < width; c++) {
             Expr *e = resolve_expr(r, &scope, s->values.at[i].at[c]);
             if (i == 0) types[c] = e->type;
-            else if (!type_common(types[c], e->type, &types[c])) fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, e->pos, "VALUES types cannot be matched");
+            else if (!type_common(expr_meet_collations(r, types[c], types[c], e->type, e->pos), e->type, &types[c])) fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, e->pos, "VALUES types cannot be matched");
             if (types[c].tag == TYPE_UNKNOWN && e->tag == EXPR_CONST && e->value.type == SQM_TEXT) types[c] = TYPE(TEXT);
             nullable[c] |= e->nullable;
             vec_push(r->cc->arena, &row, e);

@@ -1,8 +1,8 @@
 /* resolve_collation.c - what text compares by.
  *
  * There are two ways: by code points, which is what "C" says, and case_insensitive, by the code points of casefold(text). So a comparison that is to be
- * case_insensitive is one of casefold(...) on both sides, and so are the keys of ORDER BY, GROUP BY, DISTINCT and windows: nothing behind the resolver
- * knows of collations, and an index on such a column is one on that expression (ddl.c).
+ * case_insensitive is one of casefold(...) on both sides, and so are the keys of ORDER BY, GROUP BY, DISTINCT and windows: behind the
+ * resolver only set operations know of collations (setop.c), and an index on such a column is one on that expression (ddl_collation.c).
  *     name = 'Ann'                     ->  (casefold(name) = casefold('Ann'))          name being case_insensitive
  *     SELECT name .. GROUP BY name     ->  key: casefold(name), target: any_value(name)
  *     min(name)                        ->  any_value(name ORDER BY casefold(name))
@@ -23,15 +23,15 @@ static void refuse(Resolver *r, Pos pos, const char *what) {
     fail_hint(r->cc, SQM_ERROR_NOT_SUPPORTED, pos, hint, "nondeterministic collations are not supported for %s", what);
 }
 
-/* CONFLICT, of two COLLATE clauses or of two columns: what compares by it has no meaning. */
-_Noreturn static void clash(Resolver *r, bool clauses, Pos pos) {
-    if (clauses) fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, pos, "collation mismatch between explicit collations");
+/* CONFLICT: what compares by it has no meaning. */
+_Noreturn static void clash(Resolver *r, Pos pos) {
     fail_hint(r->cc, SQM_ERROR_DATATYPE_MISMATCH, pos, "Use the COLLATE clause to set the collation explicitly.", "could not determine which collation to use for string comparison");
 }
 
 Type expr_meet_collations(Resolver *r, Type t, Type a, Type b, Pos pos) {
     t = type_collate(t, a, b);
-    if (t.collation == COLLATION_CONFLICT && t.collated) clash(r, true, pos);
+    if (t.collation == COLLATION_CONFLICT && t.collated)
+        fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, pos, "collation mismatch between explicit collations \"%s\" and \"%s\"", collation_name(a.collation), collation_name(b.collation));
     return t;
 }
 
@@ -49,7 +49,7 @@ Expr *expr_collate(Resolver *r, Expr *e, Collation collation) {
 static Expr *key_by(Resolver *r, Expr *e, Collation by) {
     switch (by) {
     case COLLATION_DEFAULT: case COLLATION_C: return e;
-    case COLLATION_CONFLICT: clash(r, e->type.collated, e->pos);
+    case COLLATION_CONFLICT: clash(r, e->pos);
     case COLLATION_CASE_INSENSITIVE: break;
     }
     Expr *key = expr_new(r, EXPR_FUNC, TYPE(TEXT), e->nullable, e->pos);
@@ -87,7 +87,7 @@ static void collate_members(Resolver *r, Exprs *items, int member) {
     for (int i = 1; i < items->n; i++) {
         const Expr *item = *member_of(&items->at[i], member);
         Collation met = expr_meet_collations(r, TYPE(TEXT), mine, item->type, item->pos).collation;
-        if (met == COLLATION_CONFLICT) clash(r, false, item->pos);
+        if (met == COLLATION_CONFLICT) clash(r, item->pos);
         if (i > 1 && (met == COLLATION_CASE_INSENSITIVE) != (by == COLLATION_CASE_INSENSITIVE))
             fail_hint(r->cc, SQM_ERROR_NOT_SUPPORTED, item->pos, "Write COLLATE behind the operand of IN.", "an IN list with items of different collations is not supported");
         by = met;
@@ -107,7 +107,7 @@ void expr_collate_list(Resolver *r, Exprs *items) {
 void expr_collate_column(Resolver *r, Expr **operand, Query *q, int column, Pos pos) {
     Target *t = &q->targets.at[column];
     Collation by = expr_meet_collations(r, TYPE(TEXT), (*operand)->type, type_as_column(t->expr->type), pos).collation;
-    if (by == COLLATION_CONFLICT) clash(r, false, pos);
+    if (by == COLLATION_CONFLICT) clash(r, pos);
     Expr *key = key_by(r, t->expr, by);
     *operand = key_by(r, *operand, by);
     if (key == t->expr) return;
@@ -184,7 +184,7 @@ void query_collate_distinct(Resolver *r, Query *q) {
 void query_collate_set(Resolver *r, const Query *q, bool recursive, Pos pos) {
     for (int i = 0; i < q->n_visible; i++) {
         Type t = q->targets.at[i].expr->type;
-        if (!q->set_all && t.collation == COLLATION_CONFLICT) clash(r, false, pos);
+        if (!q->set_all && t.collation == COLLATION_CONFLICT) clash(r, pos);
         if (recursive && (!q->set_all || t.collation != q->left->targets.at[i].expr->type.collation)) expr_refuse_collated(r, q->targets.at[i].expr, pos, "WITH RECURSIVE ... UNION");
     }
 }

@@ -355,11 +355,14 @@ static Expr *binary(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
 
 /* ---- functions, aggregates, windows ---- */
 
-static SortKeys *resolve_orders(Resolver *r, Scope *scope, const AstOrder *orders, int n) {
+/* `shows`: the aggregate whose result is one of the sorted values themselves. */
+static SortKeys *resolve_orders(Resolver *r, Scope *scope, const AstOrder *orders, int n, const char *shows) {
     if (!n) return NULL;
     SortKeys *keys = NEW(r->cc->arena, SortKeys);
     for (int i = 0; i < n; i++) {
-        SortKey key = resolve_sort_key(expr_collated(r, resolve_expr(r, scope, orders[i].expr)), &orders[i]);
+        Expr *e = resolve_expr(r, scope, orders[i].expr);
+        if (shows) expr_refuse_collated(r, e, e->pos, shows);
+        SortKey key = resolve_sort_key(expr_collated(r, e), &orders[i]);
         vec_push(r->cc->arena, keys, key);
     }
     return keys;
@@ -411,11 +414,8 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
     int n = 0;
     if (e->within_group) {
         /* WITHIN GROUP (ORDER BY x): the sorted value is the first argument, the direct ones follow. */
-        call_->order = resolve_orders(r, scope, e->order.at, e->order.n);
-        for (int i = 0; call_->order && i < call_->order->n; i++) {
-            expr_refuse_collated(r, call_->order->at[i].expr, e->pos, agg->name);
-            add_arg(r, call_, call_->order->at[i].expr);
-        }
+        call_->order = resolve_orders(r, scope, e->order.at, e->order.n, agg->name);
+        for (int i = 0; call_->order && i < call_->order->n; i++) add_arg(r, call_, call_->order->at[i].expr);
     }
     if (e->args.n > 6) fail(r->cc, SQM_ERROR_UNDEFINED_FUNCTION, e->pos, "function %s with %d arguments does not exist", agg->name, e->args.n);
     for (int i = 0; i < e->args.n; i++) {
@@ -423,7 +423,7 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
         if (arg->tag == EXPR_CONST) arg = expr_coerce(r, arg, TYPE(TEXT));
         add_arg(r, call_, arg);
     }
-    if (!e->within_group) call_->order = resolve_orders(r, scope, e->order.at, e->order.n);
+    if (!e->within_group) call_->order = resolve_orders(r, scope, e->order.at, e->order.n, NULL);
     if (e->filter) call_->filter = resolve_condition_expr(r, scope, e->filter);
     scope->in_aggregate = false;
     scope->windows = windows;

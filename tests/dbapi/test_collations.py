@@ -107,6 +107,10 @@ def test_duplicates_keep_the_old_collation(connection, people):
         "SELECT array_agg(name) FROM people",
         "SELECT name, count(*) FROM people GROUP BY ROLLUP (name)",
         "SELECT greatest(name, town) FROM people",
+        "SELECT mode() WITHIN GROUP (ORDER BY name) FROM people",
+        "SELECT string_agg(DISTINCT name, ',') FROM people",
+        "SELECT max(name) OVER () FROM people",
+        "SELECT count(*) FROM people WHERE (name, town) = (SELECT name, town FROM people WHERE id = 1)",
         "SELECT id FROM people WHERE name = ANY(ARRAY['a'])",
         "WITH RECURSIVE r(n) AS (SELECT name FROM people UNION SELECT n FROM r) SELECT n FROM r",
         "SELECT id FROM people WHERE plain IN ('a', 'b' COLLATE case_insensitive)",
@@ -126,3 +130,19 @@ def test_a_referenced_column_keeps_its_collation(connection, people):
                 cursor.execute(f"ALTER TABLE {table} ALTER COLUMN {name} TYPE text COLLATE case_insensitive")
     finally:
         cursor.execute("DROP TABLE child")
+
+
+def test_tables_declared_later(uri, database, connection):
+    """A collection that is there is adopted; the CREATE TABLE of a migration then makes the keys of rows that were written before it."""
+    with pymongo.MongoClient(uri) as client:
+        client[database].late.insert_many([{"_id": 1, "name": "Ann", "__x1": "left by something else"}, {"_id": 2, "name": "bob"}])
+    cursor = connection.cursor()
+    try:
+        cursor.execute("CREATE TABLE late (id integer PRIMARY KEY, name text COLLATE case_insensitive) WITH (ADOPT)")
+        assert ids(connection, "SELECT id FROM late WHERE name = 'ANN'") == [1]
+        cursor.execute("CREATE TABLE late (id integer PRIMARY KEY, name text COLLATE case_insensitive UNIQUE)")
+        assert ids(connection, "SELECT id FROM late WHERE name IN ('ANN', 'BOB')") == [1, 2]
+        with pytest.raises(_sqm.IntegrityError):
+            cursor.execute("INSERT INTO late VALUES (3, 'BOB')")
+    finally:
+        cursor.execute("DROP TABLE IF EXISTS late")
