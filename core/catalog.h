@@ -44,11 +44,12 @@ typedef struct Index {
     bool constraint;    /* made by a UNIQUE or PRIMARY KEY constraint of the same name */
 } Index;
 
+enum { MOST_KEY_COLUMNS = 32 };     /* of a foreign key; MongoDB's indexes have no more either */
 typedef enum TableConstraintKind { TABLE_PRIMARY_KEY, TABLE_UNIQUE, TABLE_CHECK, TABLE_FOREIGN_KEY } TableConstraintKind;
-typedef enum DeleteAction { DELETE_NO_ACTION, DELETE_CASCADE, DELETE_SET_NULL, DELETE_SET_DEFAULT } DeleteAction;
+typedef enum KeyAction { ACTION_NONE, ACTION_CASCADE, ACTION_SET_NULL, ACTION_SET_DEFAULT } KeyAction;
 typedef struct Constraint {
     TableConstraintKind kind;
-    DeleteAction on_delete;     /* of a foreign key */
+    KeyAction on_delete, on_update;     /* of a foreign key */
     Str name;
     VEC(int) columns;
     Str check_text;             /* SQL of a CHECK */
@@ -94,6 +95,8 @@ int table_find_column(const Table *t, Str name);                    /* exact, th
 const Index *table_find_index(const Table *t, Str name);
 /* An index whose leading key is `column` and that every row is in (not partial, or partial only by NOT NULL): usable for equality and ranges. */
 const Index *table_index_on(const Table *t, int column);
+/* One whose first column is among these, and as many of the next ones as there are: what finds rows by values of all of them. */
+const Index *table_index_over(const Table *t, const int *columns, int n);
 bool table_column_is_virtual(const Table *t, int column);            /* generated, not stored: nothing in the documents */
 bool table_column_is_unique(const Table *t, int column);            /* alone, by primary key or unique index */
 

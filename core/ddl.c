@@ -329,6 +329,37 @@ static void set_primary_key(Ddl *d, Table *t, Change *change, const Numbers *col
     ddl_note_copy(d, change, r);
 }
 
+/* A key of several columns refers to one row: some unique index is on them, in any order. */
+static void require_unique(Ddl *d, const Table *other, const Constraint *c, Pos pos) {
+    if (!other->declared || other->legacy || other->view_text.n) return;
+    for (int i = 0; i < other->indexes.n; i++) {
+        const Index *index = &other->indexes.at[i];
+        bool all = index->unique && !index->where_text.n && index->keys.n == c->references_columns.n;
+        for (int k = 0; k < index->keys.n && all; k++) {
+            all = false;
+            for (int n = 0; n < c->references_columns.n; n++) all |= !index->keys.at[k].path.n && index->keys.at[k].column == table_find_column(other, c->references_columns.at[n]);
+        }
+        if (all) return;
+    }
+    fail(&d->cc, SQM_ERROR_UNDEFINED_OBJECT, pos, "there is no unique constraint matching given keys for referenced table \"" STR_FMT "\"", STR_ARG(other->name));
+}
+
+/* What acts on rows must be able to tell them: the keys that are checked, and no others. */
+static KeyAction action_of(Ddl *d, const Table *t, const Table *other, const Constraint *c, const char *when, Str name, Pos pos) {
+    int columns[MOST_KEY_COLUMNS];
+    if (!name.n) return ACTION_NONE;
+    if (t->legacy || other->legacy || !other->declared || other->view_text.n)
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "%s " STR_FMT " of a foreign key to \"" STR_FMT "\", which no CREATE TABLE has declared, is not supported", when, STR_ARG(name), STR_ARG(other->name));
+    if (!foreign_key_checked(t, other, c, columns))
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "%s " STR_FMT " of a foreign key between columns of different types is not supported", when, STR_ARG(name));
+    KeyAction action = str_is(name, "CASCADE") ? ACTION_CASCADE : str_is(name, "SET NULL") ? ACTION_SET_NULL : ACTION_SET_DEFAULT;
+    bool deletes = action == ACTION_CASCADE && strcmp(when, "ON DELETE") == 0;
+    for (int i = 0; i < c->columns.n && !deletes; i++)
+        if (t->columns.at[c->columns.at[i]].generated_text.n)
+            fail(&d->cc, SQM_ERROR_SYNTAX, pos, "invalid %s action for foreign key constraint containing generated column", when);
+    return action;
+}
+
 static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint *ast) {
     const Table *other = str_eq(ast->references, t->name) ? t : catalog_find_table(d->next, ast->references);
     if (!other) fail(&d->cc, SQM_ERROR_UNDEFINED_TABLE, ast->pos, "relation \"" STR_FMT "\" does not exist", STR_ARG(ast->references));
@@ -349,15 +380,10 @@ static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint
     }
     if (c->references_columns.n != c->columns.n)
         fail(&d->cc, SQM_ERROR_SYNTAX, ast->pos, "number of referencing and referenced columns for foreign key disagree");
-    if (!ast->on_delete.n) return;
-    /* What acts on rows must be able to tell them: the keys that are checked, and no others. */
-    if (c->columns.n != 1) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key of several columns is not supported", STR_ARG(ast->on_delete));
-    if (t->legacy || other->legacy || !other->declared || other->view_text.n)
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key to \"" STR_FMT "\", which no CREATE TABLE has declared, is not supported", STR_ARG(ast->on_delete), STR_ARG(other->name));
-    int column = table_find_column(other, c->references_columns.at[0]);
-    if (column >= 0 && !foreign_key_comparable(t->columns.at[c->columns.at[0]].type, other->columns.at[column].type))
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key between columns of different types is not supported", STR_ARG(ast->on_delete));
-    c->on_delete = str_is(ast->on_delete, "CASCADE") ? DELETE_CASCADE : str_is(ast->on_delete, "SET NULL") ? DELETE_SET_NULL : DELETE_SET_DEFAULT;
+    if (c->columns.n > MOST_KEY_COLUMNS) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "a foreign key of more than %d columns is not supported", MOST_KEY_COLUMNS);
+    if (c->columns.n > 1) require_unique(d, other, c, ast->pos);
+    c->on_delete = action_of(d, t, other, c, "ON DELETE", ast->actions.on_delete, ast->pos);
+    c->on_update = action_of(d, t, other, c, "ON UPDATE", ast->actions.on_update, ast->pos);
 }
 
 /* A virtual column is gone from a resolved condition: what stands there are the columns it is made of. */
@@ -385,21 +411,42 @@ static Walk find_sublink(Expr *e, void *context) {
     return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
 }
 
+/* {from: parent, localField: "a", foreignField: "x", as: "__parent"}; of several columns {from: parent, let: {k0: "$a", ...}, pipeline: [{$match: {$expr: {$and: [{$eq: ["$x", "$$k0"]}, ...]}}}], as: "__parent"} */
+static bson_t *lookup_of_parents(Ddl *d, const Table *t, const Table *other, const Constraint *c, const int *columns) {
+    bson_t *lookup = ddl_bson(d), *let = ddl_bson(d), *equal = ddl_bson(d), pair;
+    ddl_append(lookup, "from", other->name);
+    if (c->columns.n == 1) {
+        ddl_append(lookup, "localField", t->columns.at[c->columns.at[0]].field);
+        ddl_append(lookup, "foreignField", other->columns.at[columns[0]].field);
+    } else {
+        for (int i = 0; i < c->columns.n; i++) {
+            char digits[16];
+            const char *key;
+            size_t length = bson_uint32_to_string((uint32_t)i, &key, digits, sizeof digits);
+            ddl_append(let, arena_printf(&d->arena, "k%d", i).p, arena_printf(&d->arena, "$" STR_FMT, STR_ARG(t->columns.at[c->columns.at[i]].field)));
+            bson_append_document_begin(equal, key, (int)length, &pair);
+            BCON_APPEND(&pair, "$eq", "[", BCON_UTF8(arena_printf(&d->arena, "$" STR_FMT, STR_ARG(other->columns.at[columns[i]].field)).p), BCON_UTF8(arena_printf(&d->arena, "$$k%d", i).p), "]");
+            bson_append_document_end(equal, &pair);
+        }
+        BCON_APPEND(lookup, "let", BCON_DOCUMENT(let), "pipeline", "[", "{", "$match", "{", "$expr", "{", "$and", BCON_ARRAY(equal), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]");
+    }
+    ddl_append(lookup, "as", STR("__parent"));
+    return lookup;
+}
+
 /* Have the rows that are there a parent each? One that hasn't is looked for by the server; keys that aren't checked later aren't now. */
 static void expect_parents(Ddl *d, Change *change, const Constraint *c) {
     const Table *t = change->table, *other = str_eq(c->references, t->name) ? t : catalog_find_table(d->next, c->references);
-    if (c->columns.n != 1 || c->references_columns.n != 1 || t->legacy || !other || !other->declared || other->legacy || other->view_text.n) return;
-    int column = table_find_column(other, c->references_columns.at[0]);
-    if (column < 0) return;
-    const Column *child = &t->columns.at[c->columns.at[0]], *parent = &other->columns.at[column];
-    if (!foreign_key_comparable(child->type, parent->type)) return;
+    int columns[MOST_KEY_COLUMNS];
+    if (!other || !foreign_key_checked(t, other, c, columns)) return;
     Str message = arena_printf(&d->arena, "insert or update on table \"" STR_FMT "\" violates foreign key constraint \"" STR_FMT "\": a row of it refers to a row that is not present in table \"" STR_FMT "\"",
                                STR_ARG(t->name), STR_ARG(c->name), STR_ARG(other->name));
-    bson_t *command = ddl_command(d, "aggregate", t->name);
-    const char *local = arena_str(&d->arena, child->field.p, child->field.n).p, *foreign = arena_str(&d->arena, parent->field.p, parent->field.n).p,
-               *from = arena_str(&d->arena, other->name.p, other->name.n).p;
-    BCON_APPEND(command, "pipeline", "[", "{", "$match", "{", local, "{", "$ne", BCON_NULL, "}", "}", "}",
-                "{", "$lookup", "{", "from", BCON_UTF8(from), "localField", BCON_UTF8(local), "foreignField", BCON_UTF8(foreign), "as", "__parent", "}", "}",
+    bson_t *command = ddl_command(d, "aggregate", t->name), *known = ddl_bson(d);
+    for (int i = 0; i < c->columns.n; i++) {
+        const Column *column = &t->columns.at[c->columns.at[i]];
+        BCON_APPEND(known, arena_str(&d->arena, column->field.p, column->field.n).p, "{", "$ne", BCON_NULL, "}");
+    }
+    BCON_APPEND(command, "pipeline", "[", "{", "$match", BCON_DOCUMENT(known), "}", "{", "$lookup", BCON_DOCUMENT(lookup_of_parents(d, t, other, c, columns)), "}",
                 "{", "$match", "{", "__parent", "{", "$size", BCON_INT32(0), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]", "cursor", "{", "}");
     ddl_note(d, change, (Step){.tag = STEP_NONE, .check = true, .command = command, .code = SQM_ERROR_FOREIGN_KEY_VIOLATION, .message = message});
 }
@@ -472,7 +519,9 @@ void ddl_check_table_name(Ddl *d, Str name, Pos pos) {
 static void columns_of_query(Ddl *d, Table *t) {
     Stmt select = {.tag = STMT_SELECT, .pos = d->stmt->pos, .select = d->stmt->select};
     Parsed parsed = {.stmt = &select};
-    const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
+    const Resolved *resolved = resolve(&d->cc, d->base, &parsed, NULL);
+    const Query *q = resolved->query;
+    if (resolved->parts.n) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "CREATE TABLE AS of a query with data-modifying statements in WITH is not supported");
     for (int i = 0; i < q->n_visible; i++) {
         const Target *target = &q->targets.at[i];
         Column c = {.name = ddl_keep(d, target->name), .field = ddl_field_of(d, target->name), .type = type_as_column(target->expr->type), .collation = ddl_query_collation(d, target->expr)};
@@ -483,6 +532,8 @@ static void columns_of_query(Ddl *d, Table *t) {
         PUSH(d, &t->columns, c);
     }
 }
+
+static int pass_of(ConstraintKind kind) { return kind == CONSTRAINT_PRIMARY_KEY ? 0 : kind == CONSTRAINT_FOREIGN_KEY ? 2 : 1; }
 
 static void create_table(Ddl *d) {
     const AstCreateTable *s = d->stmt->create_table;
@@ -501,14 +552,14 @@ static void create_table(Ddl *d) {
         PUSH(d, &t->columns, c);
     }
     if (d->stmt->select) columns_of_query(d, t);
-    for (int pass = 0; pass < 2; pass++) {      /* the key first: others may refer to it */
+    for (int pass = 0; pass < 3; pass++) {      /* the keys first: the table's own rows may refer to them */
         for (int i = 0; i < s->columns.n; i++)
             for (int k = 0; k < s->columns.at[i]->constraints.n; k++) {
                 const AstConstraint *c = s->columns.at[i]->constraints.at[k];
-                if ((c->kind == CONSTRAINT_PRIMARY_KEY) == (pass == 0)) ddl_add_constraint(d, t, NULL, c, i, NULL);
+                if (pass_of(c->kind) == pass) ddl_add_constraint(d, t, NULL, c, i, NULL);
             }
         for (int i = 0; i < s->constraints.n; i++)
-            if ((s->constraints.at[i]->kind == CONSTRAINT_PRIMARY_KEY) == (pass == 0)) ddl_add_constraint(d, t, NULL, s->constraints.at[i], -1, NULL);
+            if (pass_of(s->constraints.at[i]->kind) == pass) ddl_add_constraint(d, t, NULL, s->constraints.at[i], -1, NULL);
     }
     bool counter = false;
     for (int i = 0; i < t->columns.n; i++) {

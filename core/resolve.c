@@ -218,12 +218,13 @@ static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
     Rel *rel;
     if (cte) {
         cte->references++;
+        if (cte->part && !cte->columns.n) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, f->pos, "WITH query \"" STR_FMT "\" does not have a RETURNING clause", STR_ARG(f->name));
         if (!cte->query) {
-            check_recursive_reference(r, scope, cte, f->pos);
+            if (!cte->part) check_recursive_reference(r, scope, cte, f->pos);
             rel = resolve_add_rel(r, scope, REL_CTE_WORK, f->alias.n ? f->alias : f->name, f->pos);
             rel->work = cte;
             for (int i = 0; i < cte->columns.n; i++) {
-                resolve_add_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, true);
+                resolve_add_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, !cte->part || cte->columns.at[i].nullable);
             }
         } else {
             if (cte->query->correlated && cte->query->parent != scope->query)
@@ -679,6 +680,22 @@ static bool mentions(const AstFrom *f, Str name) {
 
 static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte *recursive, const AstCte *ast);
 
+/* INSERT, UPDATE or DELETE in WITH. `cte`: RECURSIVE has made it already; NULL: not. */
+static void add_part(Resolver *r, Scope *scope, Cte *cte, const AstCte *ast) {
+    if (scope->outer) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "WITH clause containing a data-modifying statement must be at the top level");
+    InsertQuery *insert = r->out->insert;
+    ModifyQuery *modify = r->out->modify;
+    r->out->insert = NULL, r->out->modify = NULL;
+    resolve_write(r, ast->write, scope);
+    if (!cte) cte = add_cte(r, scope, ast);
+    Resolved *part = NEW(r->cc->arena, Resolved);
+    *part = (Resolved){.tag = ast->write->tag, .stmt = ast->write, .insert = r->out->insert, .modify = r->out->modify, .cte = cte};
+    r->out->insert = insert, r->out->modify = modify;
+    vec_push(r->cc->arena, &r->out->parts, part);
+    cte->part = part;
+    if (part->insert ? part->insert->has_returning : part->modify->has_returning) cte_columns(r, cte, part->insert ? part->insert->row : part->modify->row, ast);
+}
+
 /* non-recursive-term UNION [ALL] recursive-term */
 static void resolve_recursive(Resolver *r, Scope *scope, Cte *cte, const AstCte *ast) {
     const AstSelect *s = ast->select;
@@ -695,12 +712,13 @@ void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool rec
     int first = scope->ctes.n;
     for (int i = 0; i < n && recursive; i++) add_cte(r, scope, &ctes[i]);
     for (int i = 0; i < n; i++) {
-        Cte *cte = NULL;
+        Cte *cte = recursive ? scope->ctes.at[first + i] : NULL;
         Query *q = NULL;
-        if (recursive) {
-            cte = scope->ctes.at[first + i];
-            cte->begun = true;
+        if (ctes[i].write) {
+            add_part(r, scope, cte, &ctes[i]);
+            continue;
         }
+        if (cte) cte->begun = true;
         if (recursive && select_mentions(ctes[i].select, ctes[i].name)) {
             resolve_recursive(r, scope, cte, &ctes[i]);
         } else {
@@ -894,7 +912,7 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
     if (scope.select_set && q->windows.n)
         fail(r->cc, SQM_ERROR_NOT_SUPPORTED, scope.select_set->pos, "a set-returning function beside window functions is not supported");
     for (int i = 0; i < q->rels.n && q->aggs.n; i++)
-        if (q->rels.at[i]->kind == REL_CTE_WORK) fail(r->cc, SQM_ERROR_GROUPING, q->aggs.at[0]->pos, "aggregate functions are not allowed in a recursive query's recursive term");
+        if (q->rels.at[i]->kind == REL_CTE_WORK && !q->rels.at[i]->work->part) fail(r->cc, SQM_ERROR_GROUPING, q->aggs.at[0]->pos, "aggregate functions are not allowed in a recursive query's recursive term");
     target_slots(r, q);
     for (int i = 0; i < s->locking.n; i++) {
         vec_push(r->cc->arena, &q->locking, s->locking.at[i]);
@@ -942,6 +960,22 @@ Expr *resolve_default(Compile *cc, const Catalog *catalog, Str text) {
     return e;
 }
 
+static const Table *written_table(const Resolved *r) { return r->insert ? r->insert->table : r->modify ? r->modify->table : NULL; }
+
+/* What conflicts with a row that another part inserts or deletes is known too late: everything is read before anything is written. */
+static void check_conflicts(Resolver *r, const Resolved *one, const Resolved *other) {
+    if (one == other || !one->insert || !one->insert->on_conflict || !written_table(other) || !str_eq(written_table(other)->name, one->insert->table->name)) return;
+    fail(r->cc, SQM_ERROR_NOT_SUPPORTED, r->out->stmt->pos, "ON CONFLICT on table \"" STR_FMT "\", which another part of the statement changes, is not supported", STR_ARG(one->insert->table->name));
+}
+
+static void check_parts(Resolver *r) {
+    for (int i = 0; i < r->out->parts.n; i++) {
+        check_conflicts(r, r->out, r->out->parts.at[i]);
+        check_conflicts(r, r->out->parts.at[i], r->out);
+        for (int k = 0; k < r->out->parts.n; k++) check_conflicts(r, r->out->parts.at[i], r->out->parts.at[k]);
+    }
+}
+
 Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed, const Value *params) {
     Resolved *out = NEW(cc->arena, Resolved);
     Resolver r = {.cc = cc, .catalog = catalog, .out = out, .params = params};
@@ -953,13 +987,15 @@ Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed, con
     if (stmt->tag == STMT_EXPLAIN) stmt = stmt->explained;
     switch (stmt->tag) {
     case STMT_SELECT: out->query = resolve_select(&r, stmt->select, NULL); break;
-    case STMT_INSERT: resolve_insert(&r, stmt->insert); break;
-    case STMT_UPDATE: resolve_update(&r, stmt->update); break;
-    case STMT_DELETE: resolve_delete(&r, stmt->delete_); break;
-    case STMT_CREATE_VIEW: out->query = resolve_select(&r, stmt->select, NULL); break;
+    case STMT_INSERT: case STMT_UPDATE: case STMT_DELETE: resolve_write(&r, stmt, NULL); break;
+    case STMT_CREATE_VIEW:
+        out->query = resolve_select(&r, stmt->select, NULL);
+        if (out->parts.n) fail(cc, SQM_ERROR_NOT_SUPPORTED, stmt->pos, "views must not contain data-modifying statements in WITH");
+        break;
     case STMT_CREATE_TABLE: case STMT_ALTER_TABLE: case STMT_DROP_TABLE: case STMT_CREATE_INDEX: case STMT_DROP_INDEX: case STMT_RENAME_INDEX: case STMT_DROP_VIEW:
     case STMT_TRUNCATE: case STMT_COMMENT: case STMT_CREATE_DATABASE: case STMT_DROP_DATABASE: case STMT_BEGIN: case STMT_COMMIT: case STMT_ROLLBACK:
     case STMT_SAVEPOINT: case STMT_RELEASE: case STMT_ROLLBACK_TO: case STMT_SET: case STMT_SHOW: case STMT_EXPLAIN: break;
     }
+    check_parts(&r);
     return out;
 }

@@ -125,9 +125,8 @@ void query_collate_set(Resolver *r, const Query *q, bool recursive, Pos pos);   
 Type expr_meet_collations(Resolver *r, Type t, Type a, Type b, Pos pos);     /* type_collate; two COLLATE clauses that differ are an error */
 
 /* resolve_modify.c: fill r->out->insert / modify. */
-void resolve_insert(Resolver *r, const AstInsert *s);
-void resolve_update(Resolver *r, const AstUpdate *s);
-void resolve_delete(Resolver *r, const AstDelete *s);
+/* `outer`: whose WITH queries are seen; NULL: nobody's. */
+void resolve_write(Resolver *r, const Stmt *stmt, const Scope *outer);
 
 /* resolve_group.c */
 void resolve_grouping(Resolver *r, Query *q);
