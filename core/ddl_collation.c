@@ -105,7 +105,8 @@ void ddl_unfold_keys(Ddl *d, Table *t, int column, Pos pos) {
             IndexKey *key = &index->keys.at[k];
             if (key->folded.n && str_eq(key->folded, t->columns.at[column].name)) *key = (IndexKey){.column = column, .descending = key->descending, .opclass = key->opclass};
             else if (index->unique && key->expr_text.n && ddl_expression_reads(d, t, key->column, column))
-                fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Drop the index first.", "another collation of column \"" STR_FMT "\" is not supported because the unique index \"" STR_FMT "\" is on an expression of it",
+                fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Drop the index first.",
+                          "another collation of column \"" STR_FMT "\" is not supported because the unique index \"" STR_FMT "\" is on an expression of it",
                           STR_ARG(t->columns.at[column].name), STR_ARG(index->name));
         }
     }

@@ -15,7 +15,8 @@ static const char hint[] = "Add COLLATE \"C\" to compare by code point.";
 Collation resolve_collation(Compile *cc, Str name, Pos pos) {
     Collation c;
     if (!collation_find(name, &c))
-        fail_hint(cc, SQM_ERROR_NOT_SUPPORTED, pos, "Text compares by code point, as under COLLATE \"C\", or by COLLATE case_insensitive.", "collation \"" STR_FMT "\" is not supported", STR_ARG(name));
+        fail_hint(cc, SQM_ERROR_NOT_SUPPORTED, pos, "Text compares by code point, as under COLLATE \"C\", or by COLLATE case_insensitive.",
+                  "collation \"" STR_FMT "\" is not supported", STR_ARG(name));
     return c;
 }
 
@@ -103,7 +104,7 @@ void expr_collate_list(Resolver *r, Exprs *items) {
     for (int m = 0; rows && m < items->at[0]->args.n; m++) collate_members(r, items, m);
 }
 
-/* The subquery's column becomes the key. Its DISTINCT or set operation tells values apart by what the column was, so a LIMIT behind them would cut elsewhere. */
+/* The subquery's column becomes the key. A set operation tells rows apart by what the column was, and so does a DISTINCT before a LIMIT, which would then cut elsewhere. */
 void expr_collate_column(Resolver *r, Expr **operand, Query *q, int column, Pos pos) {
     Target *t = &q->targets.at[column];
     Collation by = expr_meet_collations(r, TYPE(TEXT), (*operand)->type, type_as_column(t->expr->type), pos).collation;
@@ -111,8 +112,10 @@ void expr_collate_column(Resolver *r, Expr **operand, Query *q, int column, Pos 
     Expr *key = key_by(r, t->expr, by);
     *operand = key_by(r, *operand, by);
     if (key == t->expr) return;
-    if (q->set_op != SET_NONE || q->distinct)
-        fail_hint(r->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Put the subquery in FROM: (SELECT x FROM (...) s).", "a case-insensitive comparison with the rows of %s is not supported", q->distinct ? "SELECT DISTINCT" : "a set operation");
+    bool cut = q->distinct && !q->distinct_on.n && (q->limit || q->offset);
+    if (q->set_op != SET_NONE || cut)
+        fail_hint(r->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Put the subquery in FROM: (SELECT x FROM (...) s).", "a case-insensitive comparison with the rows of %s is not supported",
+                  cut ? "SELECT DISTINCT ... LIMIT" : "a set operation");
     t->expr = key;
     t->slot = q->n_slots++;
 }
@@ -184,7 +187,7 @@ void query_collate_distinct(Resolver *r, Query *q) {
 void query_collate_set(Resolver *r, const Query *q, bool recursive, Pos pos) {
     for (int i = 0; i < q->n_visible; i++) {
         Type t = q->targets.at[i].expr->type;
-        if (!q->set_all && t.collation == COLLATION_CONFLICT) clash(r, pos);
+        if ((q->set_op != SET_UNION || !q->set_all) && t.collation == COLLATION_CONFLICT) clash(r, pos);
         if (recursive && (!q->set_all || t.collation != q->left->targets.at[i].expr->type.collation)) expr_refuse_collated(r, q->targets.at[i].expr, pos, "WITH RECURSIVE ... UNION");
     }
 }

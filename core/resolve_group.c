@@ -95,7 +95,8 @@ static Expr *group_expr(Grouping *g, Expr *e, int depth);
 /* Is `e` what was written as key k? One with a COLLATE clause stands for itself alone: GROUP BY a COLLATE case_insensitive doesn't determine a. */
 static bool is_shown(Grouping *g, const Expr *e, int k, int depth) {
     const Expr *shown = g->q->group_shown.at[k];
-    return shown && (!shown->type.collated || e->type.collated) && matches(g, e, shown, depth);
+    if (!shown || (shown->type.collated && (!e->type.collated || e->type.collation != shown->type.collation))) return false;
+    return matches(g, e, shown, depth);
 }
 
 /* Texts of a group that differ in case only: one of them, of the collation of `e`. */

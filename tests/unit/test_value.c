@@ -321,6 +321,28 @@ TEST(types) {
     CHECK_INT(type_from_code((Str){0}).tag, TYPE_UNKNOWN);
 }
 
+TEST(collations) {
+    enum { DEFAULT = COLLATION_DEFAULT, C = COLLATION_C, CI = COLLATION_CASE_INSENSITIVE, CONFLICT = COLLATION_CONFLICT };
+    static const struct { int a, b; bool written_a, written_b; int met; bool written; } cases[] = {
+        {DEFAULT, CI, false, false, CI, false}, {C, CI, false, false, CONFLICT, false}, {CI, CI, false, false, CI, false}, {C, DEFAULT, false, false, C, false},
+        {DEFAULT, CI, true, false, DEFAULT, true}, {C, CI, true, false, C, true}, {CI, CI, true, true, CI, true}, {C, CI, true, true, CONFLICT, true},
+        {DEFAULT, CI, true, true, CONFLICT, true}, {CONFLICT, CI, false, false, CONFLICT, false}, {CONFLICT, CI, false, true, CI, true}, {CONFLICT, DEFAULT, false, false, CONFLICT, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Type a = TYPE(TEXT), b = TYPE(VARCHAR);
+        a.collation = (Collation)cases[i].a, a.collated = cases[i].written_a;
+        b.collation = (Collation)cases[i].b, b.collated = cases[i].written_b;
+        Type ab = type_collate(TYPE(TEXT), a, b), ba = type_collate(TYPE(TEXT), b, a);
+        CHECK_INT(ab.collation, cases[i].met);
+        CHECK_INT(ba.collation, cases[i].met);
+        CHECK(ab.collated == cases[i].written && ba.collated == cases[i].written);
+        CHECK(type_collate(TYPE(INT4), a, b).collation == COLLATION_DEFAULT && !type_as_column(ab).collated);
+    }
+    Collation found;
+    CHECK(collation_find(STR("case_insensitive"), &found) && found == COLLATION_CASE_INSENSITIVE && !collation_find(STR("sv-x-icu"), &found));
+    CHECK_STR(collation_name(COLLATION_CASE_INSENSITIVE), "case_insensitive");
+}
+
 int main(void) {
     RUN(numbers);
     RUN(others);
@@ -328,6 +350,7 @@ int main(void) {
     RUN(order);
     RUN(texts);
     RUN(storage);
+    RUN(collations);
     RUN(legacy);
     RUN(types);
     arena_free(&arena);

@@ -1,0 +1,1 @@
+SELECT s COLLATE case_insensitive, count(DISTINCT s COLLATE case_insensitive) FROM a WHERE (s COLLATE case_insensitive, i) IN (('x', 1), ('Y', 2)) GROUP BY s COLLATE case_insensitive HAVING max(s COLLATE case_insensitive) > 'b' ORDER BY 1
