@@ -579,6 +579,7 @@ static bool is_set_returning(Str name) {
 
 static Expr *coalesce(Resolver *r, Scope *scope, const AstExpr *e, const char *what);
 
+/* The function compares by code point. */
 static Expr *null_if(Resolver *r, const Exprs *args, Pos pos) {
     Expr *c = expr_new(r, EXPR_CASE, expr_meet_collations(r, args->at[0]->type, args->at[0]->type, args->at[1]->type, pos), true, pos);
     add_arg(r, c, expr_compare(r, OP_EQ, args->at[0], args->at[1], pos));
@@ -615,7 +616,8 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
                 no_operator(r, e->pos, "=", common, args.at[i]->type);
         for (int i = 0; i < args.n; i++) args.at[i] = name_is(e->name, "nullif") ? expr_coerce(r, args.at[i], common) : to_common(r, args.at[i], common);
     }
-    if (name_is(e->name, "nullif") && args.n == 2 && type_collate(TYPE(TEXT), args.at[0]->type, args.at[1]->type).collation > COLLATION_C) return null_if(r, &args, e->pos);
+    bool by_collation = name_is(e->name, "nullif") && args.n == 2 && (args.at[0]->type.collation > COLLATION_C || args.at[1]->type.collation > COLLATION_C);
+    if (by_collation) return null_if(r, &args, e->pos);
     bool of_array = (e->name.n > 6 && memcmp(e->name.p, "array_", 6) == 0) || name_is(e->name, "cardinality");
     for (int i = 0; of_array && i < args.n; i++) args.at[i] = expr_adapted(r, args.at[i], i == name_is(e->name, "array_prepend") || name_is(e->name, "array_cat") ? TYPE(ARRAY) : TYPE(UNKNOWN));
     if (of_array)       /* items take the type of the array's */
