@@ -173,6 +173,8 @@ const Index *table_index_on(const Table *t, int column) {
     return best;
 }
 
+bool table_index_leads(const Table *t, const Index *index) { return index->keys.n && index->keys.at[0].column >= 0 && covers(t, index, index->keys.at[0].column); }
+
 static int columns_led(const Index *index, const int *columns, int n) {
     int led = 0;
     for (bool found = true; found && led < index->keys.n; led += found) {
@@ -187,7 +189,7 @@ const Index *table_index_over(const Table *t, const int *columns, int n) {
     for (int i = 0; i < t->indexes.n && n > 1; i++) {
         const Index *index = &t->indexes.at[i];
         int led = columns_led(index, columns, n);
-        if (led && covers(t, index, index->keys.at[0].column) && (!best || led > columns_led(best, columns, n))) best = index;
+        if (led && table_index_leads(t, index) && (!best || led > columns_led(best, columns, n))) best = index;
     }
     return best;
 }

@@ -95,6 +95,8 @@ int table_find_column(const Table *t, Str name);                    /* exact, th
 const Index *table_find_index(const Table *t, Str name);
 /* An index whose leading key is `column` and that every row is in (not partial, or partial only by NOT NULL): usable for equality and ranges. */
 const Index *table_index_on(const Table *t, int column);
+/* Are all rows in it that have a value in its first column, which is a plain one? */
+bool table_index_leads(const Table *t, const Index *index);
 /* One whose first column is among these, and as many of the next ones as there are: what finds rows by values of all of them. */
 const Index *table_index_over(const Table *t, const int *columns, int n);
 bool table_column_is_virtual(const Table *t, int column);            /* generated, not stored: nothing in the documents */

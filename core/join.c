@@ -6,7 +6,8 @@
  *     RIGHT, FULL   also, at the end, right rows without pair (the other side's slots NULL)
  * Where the candidates come from:
  *     HASH            the right input, read once into a hash table. NESTED without rescan is the same; without keys every right row is a candidate
- *     KEY             left rows in batches (100, growing to 10,000); for each batch the right scan fetches {key: {$in: the batch's keys}} into the table.
+ *     KEY             left rows in batches (100, growing to 10,000); for each batch the right scan fetches {key: {$in: the batch's keys}} into the table. Of several
+ *                     columns (plan->fetch) a batch ends with its TUPLE_BRANCHESth key.
  *                     Right rows and the keys they were fetched for stay for later batches while they are few
  *     NESTED, rescan  the right input runs again for each left row, whose slots it reads (lateral)
  * null_aware (NOT IN): the keys are NOT IN's operands; a right row for which "equal" isn't false and whose conditions are true rejects the left row.
@@ -43,10 +44,10 @@ typedef struct JoinNode {
     Value *left_values;
     int batch_size, batch_at;
     Node *scan;
-    Hash fetched;               /* key values the table already has the rows of */
+    Hash fetched;               /* key values the table already has the rows of; plan->fetch.n each */
     Rows fetched_keys;
     KeyFilter filter;
-    int column;                 /* its column */
+    int *columns;               /* its columns */
 } JoinNode;
 
 static JoinKind kind_of(const JoinNode *j) { return j->node.plan->kind; }
@@ -124,37 +125,38 @@ static int fill_batch(JoinNode *j) {
     }
     if (j->batch_size > LARGEST_BATCH) j->batch_size = LARGEST_BATCH;
     Value *wanted = NULL;
-    int n_wanted = 0, cap = 0;
+    int width = p->fetch.n, n_wanted = 0, cap = 0;
     Arena list = {0};
     int r = 1;
-    while (j->batch.n < j->batch_size && j->batch.arena.total < batch_bytes && (r = node_next(n->left)) > 0) {
+    while (j->batch.n < j->batch_size && j->batch.arena.total < batch_bytes && (width == 1 || n_wanted < TUPLE_BRANCHES) && (r = node_next(n->left)) > 0) {
         bool null;
         n->ev->arena = node_scratch(n);
         r = keys_eval(n->ev, &p->left_keys, j->left_values, &null) ? 1 : -1;
         Value *row = r > 0 ? layout_save(&j->left_layout, &j->batch, n->ev->frame, j->left_values) : NULL;
         if (!row) r = -1;
         if (r < 0) break;
-        Value *key = row + j->left_layout.n_slots + p->key;
-        uint64_t h = keys_hash(key, 1);
+        Value key[MOST_KEY_COLUMNS];
+        for (int i = 0; i < width; i++) key[i] = row[j->left_layout.n_slots + p->fetch.at[i]];
+        uint64_t h = keys_hash(key, width);
         if (null || hash_find(&j->fetched, h, key) >= 0) continue;
-        Value *kept = rows_new(&j->fetched_keys, 1);
-        kept[0] = value_keep(&j->fetched_keys.arena, key);
+        Value *kept = rows_new(&j->fetched_keys, width);
+        for (int i = 0; i < width; i++) kept[i] = value_keep(&j->fetched_keys.arena, &key[i]);
         if (!rows_push(&j->fetched_keys, kept) || !hash_add(&j->fetched, h, kept)) {
             r = -1;
             break;
         }
         if (n_wanted == cap) {
             cap = cap ? cap * 2 : 256;
-            Value *grown = NEW_ARRAY(&list, Value, cap);
-            if (n_wanted) memcpy(grown, wanted, sizeof *wanted * (size_t)n_wanted);
+            Value *grown = NEW_ARRAY(&list, Value, cap * width);
+            if (n_wanted) memcpy(grown, wanted, sizeof *wanted * (size_t)(n_wanted * width));
             wanted = grown;
         }
-        wanted[n_wanted++] = *kept;
+        memcpy(&wanted[n_wanted++ * width], kept, sizeof *kept * (size_t)width);
     }
     if (r == 0) j->left_ended = true;
     j->filter.values = wanted;
     if (r >= 0 && !fetch_right(j, n_wanted)) r = -1;
-    j->filter = (KeyFilter){.width = 1, .columns = &j->column};
+    j->filter = (KeyFilter){.width = width, .columns = j->columns};
     arena_free(&list);
     return r < 0 ? -1 : j->batch.n > 0;
 }
@@ -396,10 +398,14 @@ static const NodeOps join_ops = {join_next, join_rescan, join_close, join_buffer
 
 /* KEY needs a scan that can be asked by key, and can't see NULLs or unmatched rows: otherwise the whole right side is read. */
 static Node *key_scan(Node *right, const Plan *p) {
-    if (p->null_aware || keeps_right(p->kind) || p->key < 0 || p->key >= p->right_keys.n) return NULL;
-    const Expr *e = p->right_keys.at[p->key];
+    if (p->null_aware || keeps_right(p->kind) || !p->fetch.n) return NULL;
     while (right && right->plan->tag == PLAN_FILTER) right = right->left;
-    return right && right->plan->tag == PLAN_SCAN && !right->plan->grouped && e->tag == EXPR_VAR && e->level == 0 && e->rel == right->plan->rel->id ? right : NULL;
+    if (!right || right->plan->tag != PLAN_SCAN || right->plan->grouped) return NULL;
+    for (int i = 0; i < p->fetch.n; i++) {
+        const Expr *e = p->right_keys.at[p->fetch.at[i]];
+        if (e->tag != EXPR_VAR || e->level != 0 || e->rel != right->plan->rel->id) return NULL;
+    }
+    return right;
 }
 
 Node *join_node(QueryRun *run, const Plan *plan) {
@@ -416,14 +422,15 @@ Node *join_node(QueryRun *run, const Plan *plan) {
     layout_init(&j->layout, a, j->keys_only ? NULL : &plan->right->slots, j->n_keys + 1);
     for (int i = 0; i < j->n_keys; i++) layout_extra(&j->layout, i, plan->right_keys.at[i]);
     hash_init(&j->table, run->x, j->layout.n_slots, j->n_keys);
-    hash_init(&j->fetched, run->x, 0, 1);
+    hash_init(&j->fetched, run->x, 0, plan->fetch.n);
     if (plan->method == METHOD_KEY) {
         j->scan = key_scan(j->node.right, plan);
         if (!j->scan) j->method = METHOD_HASH;
     }
     if (j->method == METHOD_KEY) {
-        j->column = plan->right_keys.at[plan->key]->column;
-        j->filter = (KeyFilter){.width = 1, .columns = &j->column};
+        j->columns = NEW_ARRAY(a, int, plan->fetch.n);
+        for (int i = 0; i < plan->fetch.n; i++) j->columns[i] = plan->right_keys.at[plan->fetch.at[i]]->column;
+        j->filter = (KeyFilter){.width = plan->fetch.n, .columns = j->columns};
         layout_init(&j->left_layout, a, &plan->left->slots, j->n_keys);
         for (int i = 0; i < j->n_keys; i++) layout_extra(&j->left_layout, i, plan->left_keys.at[i]);
         j->left_values = NEW_ARRAY(a, Value, j->n_keys + 1);

@@ -65,7 +65,7 @@ typedef struct Plan {
     JoinKind kind;
     JoinMethod method;
     Exprs left_keys, right_keys;    /* equality keys; NULL never matches */
-    int key;                        /* METHOD_KEY: which of the keys is fetched by */
+    Ints fetch;                     /* METHOD_KEY: which of the keys are fetched by: one, or those that an index begins with */
     bool unique_right;              /* at most one right row per key */
     bool null_aware;                /* ANTI made of NOT IN: a NULL on either side rejects (conditions of NOT IN's three-valued logic). JOIN, KEYS */
     bool rescan;                    /* NESTED */

@@ -55,6 +55,8 @@ Plan *plan_semi_joins(Planner *p, const Query *q, Plan *plan);
 /* The same plan with joins instead of KEYS; `plan` itself when there are none. What lies below the KEYS is shared. */
 Plan *plan_without_keys(Planner *p, const Query *q, Plan *plan);
 
+/* Types whose values are equal in the server exactly when they are here, and that are stored as they are computed. */
+bool plan_same_equality(Type a, Type b);
 /* What became a part of a command is run by nobody: marks the EXISTS in it. */
 void plan_mark_pushed(Expr *e);
 

@@ -180,17 +180,41 @@ static Plan *scan_under(Plan *plan) {
     return plan->tag == PLAN_SCAN && !plan->grouped ? plan : NULL;
 }
 
-/* The equality key whose right side is a plain, indexed column of a scan: what a key join fetches by. -1: none. */
-static int fetch_key(const Plan *join, Plan *right) {
+/* Is the right side of this equality a plain column of the scan? */
+static bool is_fetchable(const Plan *join, const Plan *scan, int k) {
+    const Expr *var = join->right_keys.at[k];
+    return var->tag == EXPR_VAR && var->level == 0 && var->rel == scan->rel->id && key_type(join->left_keys.at[k]->type, var->type);
+}
+
+/* The keys of the columns that the index begins with, in its order; those that the server compares exactly as we do. */
+static Ints keys_of_index(Planner *p, const Plan *join, const Plan *scan, const Index *index) {
+    Ints keys = {0};
+    for (int i = 0; i < index->keys.n && keys.n == i && i < MOST_KEY_COLUMNS; i++)
+        for (int k = 0; k < join->right_keys.n && keys.n == i; k++) {
+            const Expr *var = join->right_keys.at[k];
+            bool plain = plan_same_equality(join->left_keys.at[k]->type, var->type) && !(scan->rel->table->legacy && var->type.tag == TYPE_UUID);
+            if (plain && is_fetchable(join, scan, k) && var->column == index->keys.at[i].column && !index->keys.at[i].path.n) vec_push(p->cc->arena, &keys, k);
+        }
+    return keys;
+}
+
+/* The equality keys whose right side is a plain, indexed column of a scan: what a key join fetches by. Empty: none. */
+static Ints fetch_keys(Planner *p, const Plan *join, Plan *right) {
     Plan *scan = scan_under(right);
-    int best = -1;
-    if (!scan || scan->limit || scan->offset || scan->never) return -1;
+    Ints best = {0};
+    if (!scan || scan->limit || scan->offset || scan->never) return best;
     for (int k = 0; k < join->right_keys.n; k++) {
-        const Expr *var = join->right_keys.at[k];
-        if (var->tag != EXPR_VAR || var->level != 0 || var->rel != scan->rel->id) continue;
-        if (!key_type(join->left_keys.at[k]->type, var->type)) continue;
-        if (column_unique(scan->rel, var->column)) return k;
-        if (best < 0 && index_on(scan->rel, var->column)) best = k;
+        if (!is_fetchable(join, scan, k)) continue;
+        int column = join->right_keys.at[k]->column;
+        bool unique = column_unique(scan->rel, column);
+        if (unique) best.n = 0;
+        if (unique || (!best.n && index_on(scan->rel, column))) vec_push(p->cc->arena, &best, k);
+        if (unique) return best;
+    }
+    for (int i = 0; best.n && i < scan->rel->table->indexes.n; i++) {
+        const Index *index = &scan->rel->table->indexes.at[i];
+        Ints keys = table_index_leads(scan->rel->table, index) ? keys_of_index(p, join, scan, index) : (Ints){0};
+        if (keys.n > best.n) best = keys;
     }
     return best;
 }
@@ -239,8 +263,9 @@ static double rows_per_key(const Query *q, const Plan *scan, const Expr *var, co
 static bool prefer_key(const Query *q, const Plan *join, const Plan *scan, double outer) {
     if (scan->total < 0) return outer < scan->rows * 20 || scan->rows > WHOLE_AT_MOST;
     if (scan->rows > WHOLE_AT_MOST) return true;        /* that much isn't kept in memory at once */
-    double fetched = least(outer * rows_per_key(q, scan, join->right_keys.at[join->key], join->left_keys.at[join->key], join->left), whole(scan));
-    return fetched + (double)(int)(outer / KEYS_AT_ONCE) * ROUND_TRIP < scan->rows;
+    int first = join->fetch.at[0], at_once = join->fetch.n > 1 ? TUPLE_BRANCHES : KEYS_AT_ONCE;
+    double each = join->fetch.n > 1 ? 1 : rows_per_key(q, scan, join->right_keys.at[first], join->left_keys.at[first], join->left);
+    return least(outer * each, whole(scan)) + (double)(int)(outer / at_once) * ROUND_TRIP < scan->rows;
 }
 
 Plan *plan_join(Planner *p, const Query *q, JoinKind kind, Plan *left, Plan *right, const Exprs *conditions) {
@@ -251,13 +276,12 @@ Plan *plan_join(Planner *p, const Query *q, JoinKind kind, Plan *left, Plan *rig
         for (int i = 0; i < right->slots.n; i++) plan_add_slot(p, join, right->slots.at[i]);
     split_keys(p, conditions, left, right, join);
     bool lateral = refers_to(right, &left->slots);
-    join->key = -1;
     if (lateral) {
         join->method = METHOD_NESTED;
         join->rescan = true;
     } else {
-        join->key = p->options->no_optimise || kind == JOIN_FULL || kind == JOIN_RIGHT ? -1 : fetch_key(join, right);
-        if (join->key >= 0 && prefer_key(q, join, scan_under(right), driven_rows(q, left))) join->method = METHOD_KEY;
+        if (!p->options->no_optimise && kind != JOIN_FULL && kind != JOIN_RIGHT) join->fetch = fetch_keys(p, join, right);
+        if (join->fetch.n && prefer_key(q, join, scan_under(right), driven_rows(q, left))) join->method = METHOD_KEY;
         else join->method = join->left_keys.n ? METHOD_HASH : METHOD_NESTED;
         join->unique_right = right_unique(join, right);
     }

@@ -161,8 +161,7 @@ static Expr *equality(Planner *p, Expr *a, Expr *b) {
     return e;
 }
 
-/* Types whose values are equal in the server exactly when they are here, and that are stored as they are computed. */
-static bool same_equality(Type a, Type b) {
+bool plan_same_equality(Type a, Type b) {
     if (type_is_integer(a) && type_is_integer(b)) return true;
     bool text = (a.tag == TYPE_TEXT || a.tag == TYPE_VARCHAR) && (b.tag == TYPE_TEXT || b.tag == TYPE_VARCHAR);
     return text || (a.tag == b.tag && (a.tag == TYPE_UUID || a.tag == TYPE_OBJECTID || a.tag == TYPE_BOOL));
@@ -174,7 +173,7 @@ static bool is_key(const Query *q, const SemiJoin *s, const Expr *left, Expr *ri
     const Rel *rel = q->rels.at[left->rel];
     if (rel->kind != REL_TABLE || rel->null_extended || left->column >= rel->table->columns.n) return false;                                        /* (k2) */
     if (s->conditions.n > 1 && rel->table->legacy && left->type.tag == TYPE_UUID) return false;                                                     /* (k3) it has two forms */
-    return plan_covered(right, &s->right->slots) && !plan_has_sublink(right) && !expr_is_volatile(right) && same_equality(left->type, right->type); /* (k1) (k3) */
+    return plan_covered(right, &s->right->slots) && !plan_has_sublink(right) && !expr_is_volatile(right) && plan_same_equality(left->type, right->type); /* (k1) (k3) */
 }
 
 static void find_keys(Planner *p, const Query *q, SemiJoin *s) {
