@@ -708,6 +708,12 @@ static Query *query_new(Resolver *r, Scope *outer) {
     return q;
 }
 
+/* SELECT 1 UNION SELECT '2': a literal takes the type of the other side. */
+static void meet_literal(Resolver *r, Query *q, int i, Type other) {
+    Target *t = &q->targets.at[i];
+    if (q->set_op == SET_NONE && expr_is_literal(t->expr) && !type_is_text(other)) t->expr = expr_untyped(r, t->expr, other);
+}
+
 /* The recursive term was resolved with the types of the other one. Lengths, and which integers, are no matter here. */
 static void check_recursive_type(Resolver *r, const Cte *cte, int column, Type first, Type all, Pos pos) {
     if (first.tag == all.tag || first.tag == TYPE_UNKNOWN || (type_is_integer(first) && type_is_integer(all)) || (type_is_text(first) && type_is_text(all))) return;
@@ -744,6 +750,10 @@ static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte 
     q->n_slots = q->left->n_visible;
     for (int i = 0; i < q->left->n_visible; i++) {
         Expr *a = q->left->targets.at[i].expr, *b = q->right->targets.at[i].expr;
+        meet_literal(r, q->left, i, b->type);
+        meet_literal(r, q->right, i, a->type);
+        a = q->left->targets.at[i].expr;
+        b = q->right->targets.at[i].expr;
         Type type = a->type;
         if (!type_common(a->type, b->type, &type)) {
             char left[64], right[64];
@@ -833,6 +843,10 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
     }
     q = query_new(r, outer);
     Scope scope = {.outer = outer, .query = q, .clause = "FROM"};
+    for (int i = 0; i < s->windows.n; i++)
+        for (int k = 0; k < i; k++)
+            if (str_ieq(s->windows.at[i]->name, s->windows.at[k]->name))
+                fail(r->cc, SQM_ERROR_WINDOWING, s->windows.at[i]->pos, "window \"" STR_FMT "\" is already defined", STR_ARG(s->windows.at[i]->name));
     q->ast_windows = &s->windows;
     resolve_with(r, &scope, s->with.at, s->with.n, s->recursive);
     q->from = resolve_from_list(r, &scope, &s->from, NULL);
