@@ -100,7 +100,7 @@ static bool to_double(Eval *ev, const Value *v, Type to, Value *out) {
     if (v->type == SQM_DOUBLE) d = v->u.d;
     else if (v->type == SQM_INT) d = (double)v->u.i;
     else if (v->type == SQM_DECIMAL) {
-        d = decimal_to_double(v->u.decimal);
+        d = decimal_is_zero(v->u.decimal) ? 0 : decimal_to_double(v->u.decimal);
         overflow = isinf(d) && decimal_is_finite(v->u.decimal);
     } else if (v->type != SQM_TEXT) return no_cast(ev, v, to);
     else if (!value_double_parse(text_of(v), &d, &overflow) && !overflow) return bad_text(ev, to, v);
