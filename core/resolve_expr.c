@@ -50,7 +50,7 @@ static bool is_untyped(const Expr *e) { return e->type.tag == TYPE_UNKNOWN && (e
 Expr *expr_coerce(Resolver *r, Expr *e, Type to) {
     if (!is_untyped(e) || to.tag == TYPE_UNKNOWN || to.tag == TYPE_ROW) return e;
     if (e->tag == EXPR_CONST && e->value.type == SQM_NULL) { e->type = to; return e; }
-    if (type_is_text(to)) {
+    if (type_is_text(to) && to.tag != TYPE_CHAR) {
         if (e->tag == EXPR_CONST) e->type = TYPE(TEXT);
         return e;
     }
@@ -236,20 +236,26 @@ static bool comparable(Type a, Type b) {
 
 static bool is_float(Type t) { return t.tag == TYPE_FLOAT4 || t.tag == TYPE_FLOAT8; }
 
-static Expr *as_float(Resolver *r, Expr *e) { return expr_cast(r, e, TYPE(FLOAT8)); }
+/* What values of two types are compared as, if that isn't what they are: a float and a numeric as floats, as in PostgreSQL (0.1 finds the double nearest to it); char(n) and varchar
+ * without the blanks at the end. */
+static TypeTag compared_as(Type a, Type b) {
+    if ((is_float(a) && b.tag == TYPE_NUMERIC) || (a.tag == TYPE_NUMERIC && is_float(b))) return TYPE_FLOAT8;
+    if ((a.tag == TYPE_CHAR && b.tag == TYPE_VARCHAR) || (a.tag == TYPE_VARCHAR && b.tag == TYPE_CHAR)) return TYPE_CHAR;
+    return TYPE_UNKNOWN;
+}
 
-/* A float is compared with a numeric as two floats, as in PostgreSQL: 0.1 finds the double nearest to it. But a float constant beside a numeric column becomes the numeric that it was
- * written as, so that an index on the column serves. */
-static void meet_as_floats(Resolver *r, Expr **a, Expr **b) {
-    Type numeric = TYPE(NUMERIC);
-    if (is_float((*b)->type) && (*a)->type.tag == numeric.tag) {
-        Expr **swap = a;
-        a = b;
-        b = swap;
-    }
-    if (!is_float((*a)->type) || (*b)->type.tag != numeric.tag) return;
-    if (expr_is_constant(*a) && !expr_is_constant(*b)) *a = expr_cast(r, *a, numeric);
-    else *b = as_float(r, *b);
+/* The operand of the two that has to change: numeric, varchar. */
+static bool changes(Type t) { return t.tag == TYPE_NUMERIC || t.tag == TYPE_VARCHAR; }
+
+static Expr *cast_to(Resolver *r, Expr *e, TypeTag tag) { return expr_cast(r, e, (Type){tag, -1, -1, TYPE_UNKNOWN}); }
+
+/* But a float constant beside a numeric column becomes the numeric that it was written as, so that an index on the column serves. */
+static void meet_types(Resolver *r, Expr **a, Expr **b) {
+    TypeTag as = compared_as((*a)->type, (*b)->type);
+    if (as == TYPE_UNKNOWN) return;
+    Expr **changed = changes((*a)->type) ? a : b, **other = changed == a ? b : a;
+    if (as == TYPE_FLOAT8 && expr_is_constant(*other) && !expr_is_constant(*changed)) *other = cast_to(r, *other, TYPE_NUMERIC);
+    else *changed = cast_to(r, *changed, as);
 }
 
 /* Gives both operands a common footing: untyped ones take the other's type. */
@@ -258,7 +264,7 @@ static void meet(Resolver *r, Expr **a, Expr **b) {
     expr_adapt(r, a, b);
     *a = expr_coerce(r, *a, (*b)->type);
     *b = expr_coerce(r, *b, (*a)->type);
-    meet_as_floats(r, a, b);
+    meet_types(r, a, b);
 }
 
 Expr *expr_compare(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
@@ -652,8 +658,9 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
             if (!is_untyped(args.at[i]) && !type_common(common, args.at[i]->type, &common))
                 no_operator(r, e->pos, "=", common, args.at[i]->type);
         for (int i = 0; i < args.n; i++) args.at[i] = name_is(e->name, "nullif") ? expr_coerce(r, args.at[i], common) : to_common(r, args.at[i], common);
-        for (int i = 0; i < args.n && args.n == 2; i++)
-            if (is_float(args.at[1 - i]->type) && args.at[i]->type.tag == TYPE_NUMERIC) args.at[i] = as_float(r, args.at[i]);
+        TypeTag as = args.n == 2 ? compared_as(args.at[0]->type, args.at[1]->type) : TYPE_UNKNOWN;
+        for (int i = 0; as != TYPE_UNKNOWN && i < args.n; i++)
+            if (changes(args.at[i]->type)) args.at[i] = cast_to(r, args.at[i], as);
     }
     bool of_array = (e->name.n > 6 && memcmp(e->name.p, "array_", 6) == 0) || name_is(e->name, "cardinality");
     for (int i = 0; of_array && i < args.n; i++) args.at[i] = expr_adapted(r, args.at[i], i == name_is(e->name, "array_prepend") || name_is(e->name, "array_cat") ? TYPE(ARRAY) : TYPE(UNKNOWN));
@@ -769,16 +776,17 @@ Expr *expr_item(Resolver *r, Expr *row_subquery, int i) {
     return item;
 }
 
-/* What is compared with a column of the subquery, both as floats if one of them is a float and the other a numeric. */
+/* What is compared with a column of the subquery; one of them is cast where it must be. */
 static Expr *meet_target(Resolver *r, Expr *mine, Query *q, int i) {
     Target *t = &q->targets.at[i];
     mine = expr_coerce(r, mine, t->expr->type);
-    if (is_float(t->expr->type) && mine->type.tag == TYPE_NUMERIC) return as_float(r, mine);
-    if (!is_float(mine->type) || t->expr->type.tag != TYPE_NUMERIC) return mine;
+    TypeTag as = compared_as(mine->type, t->expr->type);
+    if (as == TYPE_UNKNOWN) return mine;
+    if (changes(mine->type)) return cast_to(r, mine, as);
     if (q->set_op != SET_NONE) {        /* its operands are cast to its targets' types */
-        t->expr->type = TYPE(FLOAT8);
+        t->expr->type = (Type){as, -1, -1, TYPE_UNKNOWN};
     } else {
-        t->expr = expr_cast(r, t->expr, TYPE(FLOAT8));
+        t->expr = cast_to(r, t->expr, as);
         t->slot = q->n_slots++;
     }
     return mine;
@@ -851,12 +859,14 @@ Expr *resolve_condition_expr(Resolver *r, Scope *scope, const AstExpr *e) {
     return c;
 }
 
-/* meet_as_floats() for x IN (a, b ...): x is the same for all. */
+/* meet_types() for x IN (a, b ...): x is the same for all. */
 static void meet_items(Resolver *r, Expr *in) {
     Expr **operand = &in->args.at[0];
-    for (int i = 1; i < in->args.n; i++)
-        if ((*operand)->type.tag == TYPE_NUMERIC && is_float(in->args.at[i]->type) && !expr_is_constant(in->args.at[i])) *operand = as_float(r, *operand);
-    for (int i = 1; i < in->args.n; i++) meet_as_floats(r, operand, &in->args.at[i]);
+    for (int i = 1; i < in->args.n; i++) {
+        TypeTag as = compared_as((*operand)->type, in->args.at[i]->type);
+        if (as != TYPE_UNKNOWN && changes((*operand)->type) && !(as == TYPE_FLOAT8 && expr_is_constant(in->args.at[i]))) *operand = cast_to(r, *operand, as);
+    }
+    for (int i = 1; i < in->args.n; i++) meet_types(r, operand, &in->args.at[i]);
 }
 
 static Expr *in_list(Resolver *r, Scope *scope, const AstExpr *e) {
@@ -999,7 +1009,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
             if (args.at[1]->type.tag == TYPE_ARRAY && args.at[1]->type.element != TYPE_UNKNOWN) args.at[0] = expr_coerce(r, args.at[0], (Type){args.at[1]->type.element, -1, -1, TYPE_UNKNOWN});
             Type array = args.at[1]->type;
             if (is_float(args.at[0]->type) && array.element == TYPE_NUMERIC) args.at[1] = expr_cast(r, args.at[1], (Type){TYPE_ARRAY, -1, -1, TYPE_FLOAT8});
-            if (args.at[0]->type.tag == TYPE_NUMERIC && (array.element == TYPE_FLOAT4 || array.element == TYPE_FLOAT8)) args.at[0] = as_float(r, args.at[0]);
+            if (args.at[0]->type.tag == TYPE_NUMERIC && (array.element == TYPE_FLOAT4 || array.element == TYPE_FLOAT8)) args.at[0] = cast_to(r, args.at[0], TYPE_FLOAT8);
             if (!function_find(name, 2)) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "%s with an array is not supported", e->distinct ? "ALL" : "ANY");
             out = call(r, name, &args, e->pos, false);
         }
