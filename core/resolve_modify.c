@@ -416,7 +416,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
     }
     if (!s->columns.n && s->select)
         for (int c = 0; c < t->columns.n; c++)
-            if (!t->columns.at[c].hidden && !t->columns.at[c].generated_text.n) vec_push(r->cc->arena, &ins->columns, c);
+            if (!t->columns.at[c].hidden) vec_push(r->cc->arena, &ins->columns, c);
     if (s->select) {
         const AstSelect *source = s->select;
         bool plain = source->values.n && !source->order.n && !source->limit && !source->offset && !source->with.n;
