@@ -72,17 +72,17 @@ static bool is(Type t, TypeTag tag) { return t.tag == tag || t.tag == TYPE_UNKNO
 
 RULE(rule_count) { return *out = TYPE(INT8), true; }
 RULE(rule_same) { return *out = args[0], true; }
-RULE(rule_array) { return *out = (Type){TYPE_ARRAY, -1, -1, args[0].tag}, true; }
+RULE(rule_array) { return *out = type_array(args[0].tag), true; }
 RULE(rule_json) { return *out = TYPE(JSON), true; }
 RULE(rule_bool) { return *out = TYPE(BOOL), is(args[0], TYPE_BOOL); }
 
 RULE(rule_sum) {
-    *out = type_is_integer(args[0]) ? TYPE(INT8) : args[0].tag == TYPE_FLOAT4 ? TYPE(FLOAT8) : (Type){args[0].tag, -1, -1, TYPE_UNKNOWN};
+    *out = type_is_integer(args[0]) ? TYPE(INT8) : args[0].tag == TYPE_FLOAT4 ? TYPE(FLOAT8) : type_of(args[0].tag);
     return type_is_numeric(args[0]) || is(args[0], TYPE_INTERVAL);
 }
 
 RULE(rule_avg) {
-    *out = type_is_integer(args[0]) ? TYPE(NUMERIC) : args[0].tag == TYPE_FLOAT4 ? TYPE(FLOAT8) : (Type){args[0].tag, -1, -1, TYPE_UNKNOWN};
+    *out = type_is_integer(args[0]) ? TYPE(NUMERIC) : args[0].tag == TYPE_FLOAT4 ? TYPE(FLOAT8) : type_of(args[0].tag);
     return type_is_numeric(args[0]) || is(args[0], TYPE_INTERVAL);
 }
 
@@ -113,12 +113,12 @@ static bool is_fraction(Type t) { return type_is_numeric(t) || t.tag == TYPE_UNK
 
 RULE(rule_continuous) {
     *out = args[0].tag == TYPE_INTERVAL ? TYPE(INTERVAL) : args[0].tag == TYPE_UNKNOWN ? TYPE(UNKNOWN) : TYPE(FLOAT8);
-    if (args[1].tag == TYPE_ARRAY) *out = (Type){TYPE_ARRAY, -1, -1, out->tag};
+    if (args[1].tag == TYPE_ARRAY) *out = type_array(out->tag);
     return is_fraction(args[1]) && (type_is_numeric(args[0]) || is(args[0], TYPE_INTERVAL));
 }
 
 RULE(rule_discrete) {
-    *out = args[1].tag == TYPE_ARRAY ? (Type){TYPE_ARRAY, -1, -1, args[0].tag} : args[0];
+    *out = args[1].tag == TYPE_ARRAY ? type_array(args[0].tag) : args[0];
     return is_fraction(args[1]);
 }
 

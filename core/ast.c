@@ -114,7 +114,9 @@ static bool same_select(const AstSelect *a, const AstSelect *b) {
         a->targets.n != b->targets.n || a->from.n != b->from.n || a->windows.n != b->windows.n || a->with_ties != b->with_ties || a->locking.n != b->locking.n)
         return false;
     for (int i = 0; i < a->with.n; i++)
-        if (!str_eq(a->with.at[i].name, b->with.at[i].name) || !same_names(&a->with.at[i].columns, &b->with.at[i].columns) || !same_select(a->with.at[i].select, b->with.at[i].select)) return false;
+        if (!str_eq(a->with.at[i].name, b->with.at[i].name) || !same_names(&a->with.at[i].columns, &b->with.at[i].columns) || a->with.at[i].write || b->with.at[i].write ||
+            !same_select(a->with.at[i].select, b->with.at[i].select))
+            return false;
     for (int i = 0; i < a->values.n; i++)
         if (!same_list(&a->values.at[i], &b->values.at[i])) return false;
     for (int i = 0; i < a->targets.n; i++)
@@ -851,13 +853,16 @@ static void dump_froms(Dump *d, const char *label, const AstFroms *froms) {
     end(d);
 }
 
+static void dump_stmt(Dump *d, const Stmt *s);
+
 static void dump_with(Dump *d, const AstCtes *with, bool recursive) {
     for (int i = 0; i < with->n; i++) {
         begin(d, recursive ? "with_recursive" : "with");
         name(d, "", with->at[i].name);
         name_list(d, "columns", &with->at[i].columns);
         at(d, with->at[i].pos);
-        dump_select(d, with->at[i].select);
+        if (with->at[i].write) dump_stmt(d, with->at[i].write);
+        else dump_select(d, with->at[i].select);
         end(d);
     }
 }
@@ -945,7 +950,8 @@ static void dump_constraint(Dump *d, const AstConstraint *c) {
     name_list(d, "columns", &c->columns);
     name(d, "references", c->references);
     name_list(d, "references_columns", &c->references_columns);
-    name(d, "on_delete", c->on_delete);
+    name(d, "on_delete", c->actions.on_delete);
+    name(d, "on_update", c->actions.on_update);
     word(d, "deferrable", c->deferrable);
     word(d, "initially_deferred", c->initially_deferred);
     word(d, "nulls_not_distinct", c->nulls_not_distinct);

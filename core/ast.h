@@ -124,7 +124,7 @@ struct AstFrom {
 };
 typedef VEC(AstFrom *) AstFroms;
 
-typedef struct AstCte { Str name; AstNames columns; AstSelect *select; Pos pos; } AstCte;
+typedef struct AstCte { Str name; AstNames columns; AstSelect *select; struct Stmt *write; Pos pos; } AstCte;     /* write: INSERT, UPDATE or DELETE instead of a select */
 typedef VEC(AstCte) AstCtes;
 
 typedef enum SetOp { SET_NONE, SET_UNION, SET_INTERSECT, SET_EXCEPT } SetOp;
@@ -211,6 +211,7 @@ typedef struct AstDelete {
 } AstDelete;
 
 typedef enum ConstraintKind { CONSTRAINT_PRIMARY_KEY, CONSTRAINT_UNIQUE, CONSTRAINT_CHECK, CONSTRAINT_FOREIGN_KEY } ConstraintKind;
+typedef struct AstActions { Str on_delete, on_update; } AstActions;    /* CASCADE, SET NULL, SET DEFAULT; empty: no action */
 typedef struct AstConstraint {
     ConstraintKind kind;
     Str name;                                /* empty: to be made up */
@@ -219,7 +220,7 @@ typedef struct AstConstraint {
     Str check_text;                          /* the SQL between the parentheses */
     Str references;
     AstNames references_columns;
-    Str on_delete;                           /* CASCADE, SET NULL, SET DEFAULT; empty: no action */
+    AstActions actions;
     bool deferrable, initially_deferred;
     bool nulls_not_distinct;
     Pos pos;

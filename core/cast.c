@@ -258,7 +258,7 @@ static bool parse_array(Eval *ev, ArrayText *t, int depth, Value *out) {
 }
 
 static bool to_array(Eval *ev, const Value *v, Type to, Value *out) {
-    Type element = {to.element, -1, -1, TYPE_UNKNOWN};
+    Type element = type_of(to.element);
     const Value *items;
     int n;
     if (v->type == SQM_TEXT) {

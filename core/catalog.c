@@ -1,7 +1,7 @@
 /* catalog.c - the catalogue in memory: reading and writing `__schema__` documents, look-ups by name, index questions. See catalog.h for the contract.
  *
  * A document of ours names everything by column name; in memory columns are numbers. Its parts beside those of catalog.h's opening comment:
- *     constraints: [{kind: "primary"|"unique"|"check"|"foreign", name, columns: ["a"], check, references, references_columns: ["id"], on_delete: "CASCADE", deferrable,
+ *     constraints: [{kind: "primary"|"unique"|"check"|"foreign", name, columns: ["a"], check, references, references_columns: ["id"], on_delete: "CASCADE", on_update: "SET NULL", deferrable,
  *                    initially_deferred, nulls_not_distinct, local}]
  *     indexes: [{name, unique, nulls_not_distinct, keys: [{column: "a"} | {expr: "lower(a)"}, descending, opclass], include: ["b"], where, constraint}]
  * Absent means false or empty. Whatever names a column that isn't there makes the document senseless: it is refused rather than half understood.
@@ -173,6 +173,25 @@ const Index *table_index_on(const Table *t, int column) {
     return best;
 }
 
+static int columns_led(const Index *index, const int *columns, int n) {
+    int led = 0;
+    for (bool found = true; found && led < index->keys.n; led += found) {
+        found = false;
+        for (int i = 0; i < n; i++) found |= index->keys.at[led].column == columns[i] && !index->keys.at[led].path.n;
+    }
+    return led;
+}
+
+const Index *table_index_over(const Table *t, const int *columns, int n) {
+    const Index *best = n ? table_index_on(t, columns[0]) : NULL;
+    for (int i = 0; i < t->indexes.n && n > 1; i++) {
+        const Index *index = &t->indexes.at[i];
+        int led = columns_led(index, columns, n);
+        if (led && covers(t, index, index->keys.at[0].column) && (!best || led > columns_led(best, columns, n))) best = index;
+    }
+    return best;
+}
+
 bool table_column_is_virtual(const Table *t, int column) {
     return t && column < t->columns.n && t->columns.at[column].generated_text.n && !t->columns.at[column].generated_stored;
 }
@@ -285,16 +304,26 @@ static bool read_column(Reader *r, const bson_t *d) {
     c.generated_text = read_text(r->arena, d, "generated");
     c.generated_stored = read_flag(d, "stored");
     c.collation = read_text(r->arena, d, "collation");
+    Collation collation = COLLATION_DEFAULT;
+    if (c.collation.n && !collation_find(c.collation, &collation)) return senseless(r, "there is no collation", c.collation);
+    if (type_is_text(c.type)) c.type.collation = collation;
     c.comment = read_text(r->arena, d, "comment");
     vec_push(r->arena, &r->table->columns, c);
     return true;
 }
 
-static const char *const delete_actions[] = {
-    [DELETE_NO_ACTION] = "NO ACTION", [DELETE_CASCADE] = "CASCADE", [DELETE_SET_NULL] = "SET NULL", [DELETE_SET_DEFAULT] = "SET DEFAULT"};
+static const char *const key_actions[] = {
+    [ACTION_NONE] = "NO ACTION", [ACTION_CASCADE] = "CASCADE", [ACTION_SET_NULL] = "SET NULL", [ACTION_SET_DEFAULT] = "SET DEFAULT"};
 static const char *const constraint_kinds[] = {
     [TABLE_PRIMARY_KEY] = "primary", [TABLE_UNIQUE] = "unique", [TABLE_CHECK] = "check", [TABLE_FOREIGN_KEY] = "foreign",
 };
+
+static KeyAction read_action(Arena *arena, const bson_t *d, const char *key) {
+    Str action = read_text(arena, d, key);
+    for (int i = 0; i < (int)(sizeof key_actions / sizeof *key_actions); i++)
+        if (action.n && str_is(action, key_actions[i])) return (KeyAction)i;
+    return ACTION_NONE;
+}
 
 static bool read_constraint(Reader *r, const bson_t *d) {
     Constraint c = {.name = read_text(r->arena, d, "name")};
@@ -315,9 +344,8 @@ static bool read_constraint(Reader *r, const bson_t *d) {
             vec_push(r->arena, &c.references_columns, arena_str(r->arena, name.p, name.n));
         }
     }
-    Str action = read_text(r->arena, d, "on_delete");
-    for (int i = 0; i < (int)(sizeof delete_actions / sizeof *delete_actions); i++)
-        if (action.n && str_is(action, delete_actions[i])) c.on_delete = (DeleteAction)i;
+    c.on_delete = read_action(r->arena, d, "on_delete");
+    c.on_update = read_action(r->arena, d, "on_update");
     c.deferrable = read_flag(d, "deferrable");
     c.initially_deferred = read_flag(d, "initially_deferred");
     c.nulls_not_distinct = read_flag(d, "nulls_not_distinct");
@@ -339,6 +367,7 @@ static bool read_index(Reader *r, const bson_t *d) {
             Str column = read_text(r->arena, &key, "column");
             IndexKey k = {.column = -1, .expr_text = read_text(r->arena, &key, "expr"), .descending = read_flag(&key, "descending")};
             k.opclass = read_text(r->arena, &key, "opclass");
+            k.folded = read_text(r->arena, &key, "folded");
             k.path = read_text(r->arena, &key, "path");
             k.column = exact_column(r->table, column);
             if (k.column < 0 && column.n) return senseless(r, "there is no column", column);
@@ -514,7 +543,8 @@ static void put_constraint(bson_t *d, const Table *t, const Constraint *c) {
         }
         bson_append_array_end(d, &array);
     }
-    if (c->on_delete != DELETE_NO_ACTION) put_text(d, "on_delete", str_from(delete_actions[c->on_delete]));
+    if (c->on_delete != ACTION_NONE) put_text(d, "on_delete", str_from(key_actions[c->on_delete]));
+    if (c->on_update != ACTION_NONE) put_text(d, "on_update", str_from(key_actions[c->on_update]));
     put_flag(d, "deferrable", c->deferrable);
     put_flag(d, "initially_deferred", c->initially_deferred);
     put_flag(d, "nulls_not_distinct", c->nulls_not_distinct);
@@ -533,6 +563,7 @@ static void put_index(bson_t *d, const Table *t, const Index *index) {
         if (k->column >= 0) put_text(&key.doc, "column", t->columns.at[k->column].name);
         put_text(&key.doc, "path", k->path);
         put_text(&key.doc, "expr", k->expr_text);
+        put_text(&key.doc, "folded", k->folded);
         put_flag(&key.doc, "descending", k->descending);
         put_text(&key.doc, "opclass", k->opclass);
         bson_append_document_end(&keys, &key.doc);
@@ -685,7 +716,10 @@ static void describe_constraint(Text *out, const Table *t, const Constraint *c) 
     } else {
         text_adds(out, "null");
     }
-    if (c->kind == TABLE_FOREIGN_KEY) say_text(out, "on_delete", str_from(delete_actions[c->on_delete]));
+    if (c->kind == TABLE_FOREIGN_KEY) {
+        say_text(out, "on_delete", str_from(key_actions[c->on_delete]));
+        say_text(out, "on_update", str_from(key_actions[c->on_update]));
+    }
     say_text(out, "expression", c->check_text);
     say_text(out, "where", (Str){0});
     say_flag(out, "deferrable", c->deferrable);
@@ -701,7 +735,8 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     for (int i = 0; i < index->keys.n; i++) {
         separate(out, i);
         const IndexKey *k = &index->keys.at[i];
-        if (k->column >= 0 && !k->expr_text.n) json_quote(out, t->columns.at[k->column].name);
+        if (k->folded.n) json_quote(out, k->folded);
+        else if (k->column >= 0 && !k->expr_text.n) json_quote(out, t->columns.at[k->column].name);
         else text_adds(out, "null");
     }
     text_adds(out, "]");
@@ -717,7 +752,7 @@ static void describe_index(Text *out, const Table *t, const Index *index) {
     key_of(out, "expressions");
     text_adds(out, "[");
     for (int i = 0, n = 0; i < index->keys.n; i++) {
-        if (!index->keys.at[i].expr_text.n) continue;
+        if (!index->keys.at[i].expr_text.n || index->keys.at[i].folded.n) continue;
         separate(out, n++);
         json_quote(out, index->keys.at[i].expr_text);
     }
@@ -798,6 +833,7 @@ static void copy_index(Arena *a, Index *index) {
     COPY_ITEMS(a, &index->include);
     for (int i = 0; i < index->keys.n; i++) {
         copy_text(a, &index->keys.at[i].expr_text);
+        copy_text(a, &index->keys.at[i].folded);
         copy_text(a, &index->keys.at[i].path);
         copy_text(a, &index->keys.at[i].opclass);
     }

@@ -27,11 +27,12 @@ typedef struct Column {
     Str default_text;   /* SQL expression or empty */
     Str generated_text; /* GENERATED ALWAYS AS (...) or empty */
     bool generated_stored;
-    Str collation, comment;
+    Str collation, comment;     /* collation: as written, type.collation is what it means */
 } Column;
 
-/* expr_text.n: an expression, `column` is the indexed one that holds it. path: inner fields of a document. column -1: all fields (wildcard). */
-typedef struct IndexKey { int column; Str expr_text, path; bool descending; Str opclass; } IndexKey;
+/* expr_text.n: an expression, `column` is the indexed one that holds it. folded.n: that expression is what the case_insensitive column of this name compares by, and the key is on
+ * that column for all that SQL says. path: inner fields of a document. column -1: all fields (wildcard). */
+typedef struct IndexKey { int column; Str expr_text, folded, path; bool descending; Str opclass; } IndexKey;
 typedef struct Index {
     Str name;           /* also the MongoDB index name */
     bool unique, nulls_not_distinct;
@@ -43,11 +44,12 @@ typedef struct Index {
     bool constraint;    /* made by a UNIQUE or PRIMARY KEY constraint of the same name */
 } Index;
 
+enum { MOST_KEY_COLUMNS = 32 };     /* of a foreign key; MongoDB's indexes have no more either */
 typedef enum TableConstraintKind { TABLE_PRIMARY_KEY, TABLE_UNIQUE, TABLE_CHECK, TABLE_FOREIGN_KEY } TableConstraintKind;
-typedef enum DeleteAction { DELETE_NO_ACTION, DELETE_CASCADE, DELETE_SET_NULL, DELETE_SET_DEFAULT } DeleteAction;
+typedef enum KeyAction { ACTION_NONE, ACTION_CASCADE, ACTION_SET_NULL, ACTION_SET_DEFAULT } KeyAction;
 typedef struct Constraint {
     TableConstraintKind kind;
-    DeleteAction on_delete;     /* of a foreign key */
+    KeyAction on_delete, on_update;     /* of a foreign key */
     Str name;
     VEC(int) columns;
     Str check_text;             /* SQL of a CHECK */
@@ -93,6 +95,8 @@ int table_find_column(const Table *t, Str name);                    /* exact, th
 const Index *table_find_index(const Table *t, Str name);
 /* An index whose leading key is `column` and that every row is in (not partial, or partial only by NOT NULL): usable for equality and ranges. */
 const Index *table_index_on(const Table *t, int column);
+/* One whose first column is among these, and as many of the next ones as there are: what finds rows by values of all of them. */
+const Index *table_index_over(const Table *t, const int *columns, int n);
 bool table_column_is_virtual(const Table *t, int column);            /* generated, not stored: nothing in the documents */
 bool table_column_is_unique(const Table *t, int column);            /* alone, by primary key or unique index */
 

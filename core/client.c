@@ -332,6 +332,7 @@ static sqm_error_code_t map_code(int code, const char *message) {
     default: break;
     }
     if (strstr(message, "divide by zero")) return SQM_ERROR_DIVISION_BY_ZERO;
+    if (strstr(message, "transaction is too large")) return SQM_ERROR_OUT_OF_MEMORY;   /* for the storage engine's cache */
     if (code == 20 && strstr(message, "Transaction numbers")) return SQM_ERROR_NOT_SUPPORTED;
     return SQM_ERROR_SERVER;
 }

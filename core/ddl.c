@@ -19,13 +19,6 @@
 
 Str ddl_keep(Ddl *d, Str s) { return s.n ? arena_str(&d->next->arena, s.p, s.n) : (Str){0}; }
 
-/* A column that promised another order than the one text has here would sort wrongly without a word. */
-Str ddl_known_collation(Ddl *d, Str name, Pos pos) {
-    if (name.n && !collation_is_known(name))
-        fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "Text compares by code point, as under COLLATE \"C\".", "collation \"" STR_FMT "\" is not supported", STR_ARG(name));
-    return ddl_keep(d, name);
-}
-
 /* ---- tables and their changes ---- */
 
 Table *ddl_exact_table(const Ddl *d, Str name) {
@@ -211,7 +204,7 @@ Type ddl_type_of(Ddl *d, const AstType *ast) {
     Type type;
     if (!type_from_name(ast->name, ast->modifiers[0], ast->modifiers[1], &type))
         fail(&d->cc, SQM_ERROR_UNDEFINED_OBJECT, ast->pos, "type \"" STR_FMT "\" does not exist", STR_ARG(ast->name));
-    if (ast->is_array) type = (Type){TYPE_ARRAY, -1, -1, type.tag};
+    if (ast->is_array) type = type_array(type.tag);
     return type;
 }
 
@@ -242,7 +235,7 @@ Column ddl_make_column(Ddl *d, const Table *t, const AstColumnDef *def) {
     if (c.generated_text.n && (c.identity || c.default_text.n)) fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "both default or identity and generation expression specified for column \"" STR_FMT "\"", STR_ARG(c.name));
     if (c.generated_text.n && !c.generated_stored && c.not_null)
         fail_hint(&d->cc, SQM_ERROR_NOT_SUPPORTED, def->pos, "Make it STORED.", "NOT NULL on the virtual generated column \"" STR_FMT "\" is not supported", STR_ARG(c.name));
-    c.collation = ddl_known_collation(d, def->collation, def->pos);
+    c.collation = ddl_collation(d, def->collation, &c.type, def->pos);
     if (c.identity && c.default_text.n) fail(&d->cc, SQM_ERROR_SYNTAX, def->pos, "both default and identity specified for column \"" STR_FMT "\"", STR_ARG(c.name));
     Value ignored;
     Expr *expr;
@@ -282,9 +275,9 @@ void ddl_check_unique_types(Ddl *d, const Table *t, const int *columns, int n, P
     }
 }
 
-static void add_unique_index(Ddl *d, Table *t, Str name, const int *columns, int n, bool nulls_not_distinct) {
+static void add_unique_index(Ddl *d, Table *t, Change *change, Str name, const Numbers *columns, bool nulls_not_distinct, Pos pos) {
     Index index = {.name = name, .unique = true, .nulls_not_distinct = nulls_not_distinct, .constraint = true};
-    for (int i = 0; i < n; i++) PUSH(d, &index.keys, ((IndexKey){.column = columns[i]}));
+    for (int i = 0; i < columns->n; i++) PUSH(d, &index.keys, ddl_column_key(d, t, change, columns->at[i], pos));
     PUSH(d, &t->indexes, index);
 }
 
@@ -304,13 +297,14 @@ static void set_primary_key(Ddl *d, Table *t, Change *change, const Numbers *col
     if (t->primary_key.n) fail(&d->cc, SQM_ERROR_SYNTAX, pos, "multiple primary keys for table \"" STR_FMT "\" are not allowed", STR_ARG(t->name));
     ddl_check_unique_types(d, t, columns->at, columns->n, pos);
     for (int i = 0; i < columns->n; i++) {
+        ddl_refuse_folded(d, t, columns->at[i], "a primary key", pos);
         Column *c = &t->columns.at[columns->at[i]];
         if (change && columns->n > 1 && !c->not_null) ddl_expect_no_nulls(d, change, c);
         c->not_null = true;
         PUSH(d, &t->primary_key, columns->at[i]);
     }
     if (columns->n > 1) {
-        add_unique_index(d, t, name, columns->at, columns->n, false);
+        add_unique_index(d, t, change, name, columns, false, pos);
         return;
     }
     int key = columns->at[0];
@@ -335,6 +329,37 @@ static void set_primary_key(Ddl *d, Table *t, Change *change, const Numbers *col
     ddl_note_copy(d, change, r);
 }
 
+/* A key of several columns refers to one row: some unique index is on them, in any order. */
+static void require_unique(Ddl *d, const Table *other, const Constraint *c, Pos pos) {
+    if (!other->declared || other->legacy || other->view_text.n) return;
+    for (int i = 0; i < other->indexes.n; i++) {
+        const Index *index = &other->indexes.at[i];
+        bool all = index->unique && !index->where_text.n && index->keys.n == c->references_columns.n;
+        for (int k = 0; k < index->keys.n && all; k++) {
+            all = false;
+            for (int n = 0; n < c->references_columns.n; n++) all |= !index->keys.at[k].path.n && index->keys.at[k].column == table_find_column(other, c->references_columns.at[n]);
+        }
+        if (all) return;
+    }
+    fail(&d->cc, SQM_ERROR_UNDEFINED_OBJECT, pos, "there is no unique constraint matching given keys for referenced table \"" STR_FMT "\"", STR_ARG(other->name));
+}
+
+/* What acts on rows must be able to tell them: the keys that are checked, and no others. */
+static KeyAction action_of(Ddl *d, const Table *t, const Table *other, const Constraint *c, const char *when, Str name, Pos pos) {
+    int columns[MOST_KEY_COLUMNS];
+    if (!name.n) return ACTION_NONE;
+    if (t->legacy || other->legacy || !other->declared || other->view_text.n)
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "%s " STR_FMT " of a foreign key to \"" STR_FMT "\", which no CREATE TABLE has declared, is not supported", when, STR_ARG(name), STR_ARG(other->name));
+    if (!foreign_key_checked(t, other, c, columns))
+        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, pos, "%s " STR_FMT " of a foreign key between columns of different types is not supported", when, STR_ARG(name));
+    KeyAction action = str_is(name, "CASCADE") ? ACTION_CASCADE : str_is(name, "SET NULL") ? ACTION_SET_NULL : ACTION_SET_DEFAULT;
+    bool deletes = action == ACTION_CASCADE && strcmp(when, "ON DELETE") == 0;
+    for (int i = 0; i < c->columns.n && !deletes; i++)
+        if (t->columns.at[c->columns.at[i]].generated_text.n)
+            fail(&d->cc, SQM_ERROR_SYNTAX, pos, "invalid %s action for foreign key constraint containing generated column", when);
+    return action;
+}
+
 static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint *ast) {
     const Table *other = str_eq(ast->references, t->name) ? t : catalog_find_table(d->next, ast->references);
     if (!other) fail(&d->cc, SQM_ERROR_UNDEFINED_TABLE, ast->pos, "relation \"" STR_FMT "\" does not exist", STR_ARG(ast->references));
@@ -345,7 +370,9 @@ static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint
         if (column < 0 && other->declared)
             fail(&d->cc, SQM_ERROR_UNDEFINED_COLUMN, ast->pos, "column \"" STR_FMT "\" referenced in foreign key constraint does not exist", STR_ARG(name));
         PUSH(d, &c->references_columns, ddl_keep(d, column < 0 ? name : other->columns.at[column].name));
+        if (column >= 0) ddl_refuse_folded(d, other, column, "a foreign key", ast->pos);
     }
+    for (int i = 0; i < c->columns.n; i++) ddl_refuse_folded(d, t, c->columns.at[i], "a foreign key", ast->pos);
     if (!ast->references_columns.n) {
         if (!other->primary_key.n && other != t)
             fail(&d->cc, SQM_ERROR_UNDEFINED_OBJECT, ast->pos, "there is no primary key for referenced table \"" STR_FMT "\"", STR_ARG(other->name));
@@ -353,15 +380,10 @@ static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint
     }
     if (c->references_columns.n != c->columns.n)
         fail(&d->cc, SQM_ERROR_SYNTAX, ast->pos, "number of referencing and referenced columns for foreign key disagree");
-    if (!ast->on_delete.n) return;
-    /* What acts on rows must be able to tell them: the keys that are checked, and no others. */
-    if (c->columns.n != 1) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key of several columns is not supported", STR_ARG(ast->on_delete));
-    if (t->legacy || other->legacy || !other->declared || other->view_text.n)
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key to \"" STR_FMT "\", which no CREATE TABLE has declared, is not supported", STR_ARG(ast->on_delete), STR_ARG(other->name));
-    int column = table_find_column(other, c->references_columns.at[0]);
-    if (column >= 0 && !foreign_key_comparable(t->columns.at[c->columns.at[0]].type, other->columns.at[column].type))
-        fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "ON DELETE " STR_FMT " of a foreign key between columns of different types is not supported", STR_ARG(ast->on_delete));
-    c->on_delete = str_is(ast->on_delete, "CASCADE") ? DELETE_CASCADE : str_is(ast->on_delete, "SET NULL") ? DELETE_SET_NULL : DELETE_SET_DEFAULT;
+    if (c->columns.n > MOST_KEY_COLUMNS) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "a foreign key of more than %d columns is not supported", MOST_KEY_COLUMNS);
+    if (c->columns.n > 1) require_unique(d, other, c, ast->pos);
+    c->on_delete = action_of(d, t, other, c, "ON DELETE", ast->actions.on_delete, ast->pos);
+    c->on_update = action_of(d, t, other, c, "ON UPDATE", ast->actions.on_update, ast->pos);
 }
 
 /* A virtual column is gone from a resolved condition: what stands there are the columns it is made of. */
@@ -374,8 +396,7 @@ bool ddl_names_column(const AstExpr *e, Str name) {
     return found;
 }
 
-/* Do the rows that are there satisfy a new CHECK? */
-static void expect_check(Ddl *d, Change *change, const Constraint *c) {
+void ddl_expect_check(Ddl *d, Change *change, const Constraint *c) {
     const Table *t = change->table;
     Rewrite *r = NEW(&d->arena, Rewrite);
     Str message = arena_printf(&d->arena, "check constraint \"" STR_FMT "\" of relation \"" STR_FMT "\" is violated by some row", STR_ARG(c->name), STR_ARG(t->name));
@@ -390,21 +411,42 @@ static Walk find_sublink(Expr *e, void *context) {
     return e->tag == EXPR_SUBLINK ? WALK_STOP : WALK_ON;
 }
 
+/* {from: parent, localField: "a", foreignField: "x", as: "__parent"}; of several columns {from: parent, let: {k0: "$a", ...}, pipeline: [{$match: {$expr: {$and: [{$eq: ["$x", "$$k0"]}, ...]}}}], as: "__parent"} */
+static bson_t *lookup_of_parents(Ddl *d, const Table *t, const Table *other, const Constraint *c, const int *columns) {
+    bson_t *lookup = ddl_bson(d), *let = ddl_bson(d), *equal = ddl_bson(d), pair;
+    ddl_append(lookup, "from", other->name);
+    if (c->columns.n == 1) {
+        ddl_append(lookup, "localField", t->columns.at[c->columns.at[0]].field);
+        ddl_append(lookup, "foreignField", other->columns.at[columns[0]].field);
+    } else {
+        for (int i = 0; i < c->columns.n; i++) {
+            char digits[16];
+            const char *key;
+            size_t length = bson_uint32_to_string((uint32_t)i, &key, digits, sizeof digits);
+            ddl_append(let, arena_printf(&d->arena, "k%d", i).p, arena_printf(&d->arena, "$" STR_FMT, STR_ARG(t->columns.at[c->columns.at[i]].field)));
+            bson_append_document_begin(equal, key, (int)length, &pair);
+            BCON_APPEND(&pair, "$eq", "[", BCON_UTF8(arena_printf(&d->arena, "$" STR_FMT, STR_ARG(other->columns.at[columns[i]].field)).p), BCON_UTF8(arena_printf(&d->arena, "$$k%d", i).p), "]");
+            bson_append_document_end(equal, &pair);
+        }
+        BCON_APPEND(lookup, "let", BCON_DOCUMENT(let), "pipeline", "[", "{", "$match", "{", "$expr", "{", "$and", BCON_ARRAY(equal), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]");
+    }
+    ddl_append(lookup, "as", STR("__parent"));
+    return lookup;
+}
+
 /* Have the rows that are there a parent each? One that hasn't is looked for by the server; keys that aren't checked later aren't now. */
 static void expect_parents(Ddl *d, Change *change, const Constraint *c) {
     const Table *t = change->table, *other = str_eq(c->references, t->name) ? t : catalog_find_table(d->next, c->references);
-    if (c->columns.n != 1 || c->references_columns.n != 1 || t->legacy || !other || !other->declared || other->legacy || other->view_text.n) return;
-    int column = table_find_column(other, c->references_columns.at[0]);
-    if (column < 0) return;
-    const Column *child = &t->columns.at[c->columns.at[0]], *parent = &other->columns.at[column];
-    if (!foreign_key_comparable(child->type, parent->type)) return;
+    int columns[MOST_KEY_COLUMNS];
+    if (!other || !foreign_key_checked(t, other, c, columns)) return;
     Str message = arena_printf(&d->arena, "insert or update on table \"" STR_FMT "\" violates foreign key constraint \"" STR_FMT "\": a row of it refers to a row that is not present in table \"" STR_FMT "\"",
                                STR_ARG(t->name), STR_ARG(c->name), STR_ARG(other->name));
-    bson_t *command = ddl_command(d, "aggregate", t->name);
-    const char *local = arena_str(&d->arena, child->field.p, child->field.n).p, *foreign = arena_str(&d->arena, parent->field.p, parent->field.n).p,
-               *from = arena_str(&d->arena, other->name.p, other->name.n).p;
-    BCON_APPEND(command, "pipeline", "[", "{", "$match", "{", local, "{", "$ne", BCON_NULL, "}", "}", "}",
-                "{", "$lookup", "{", "from", BCON_UTF8(from), "localField", BCON_UTF8(local), "foreignField", BCON_UTF8(foreign), "as", "__parent", "}", "}",
+    bson_t *command = ddl_command(d, "aggregate", t->name), *known = ddl_bson(d);
+    for (int i = 0; i < c->columns.n; i++) {
+        const Column *column = &t->columns.at[c->columns.at[i]];
+        BCON_APPEND(known, arena_str(&d->arena, column->field.p, column->field.n).p, "{", "$ne", BCON_NULL, "}");
+    }
+    BCON_APPEND(command, "pipeline", "[", "{", "$match", BCON_DOCUMENT(known), "}", "{", "$lookup", BCON_DOCUMENT(lookup_of_parents(d, t, other, c, columns)), "}",
                 "{", "$match", "{", "__parent", "{", "$size", BCON_INT32(0), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]", "cursor", "{", "}");
     ddl_note(d, change, (Step){.tag = STEP_NONE, .check = true, .command = command, .code = SQM_ERROR_FOREIGN_KEY_VIOLATION, .message = message});
 }
@@ -452,10 +494,10 @@ void ddl_add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *a
     case CONSTRAINT_PRIMARY_KEY: set_primary_key(d, t, change, &columns, c.name, source, ast->pos); break;
     case CONSTRAINT_UNIQUE:
         ddl_check_unique_types(d, t, columns.at, columns.n, ast->pos);
-        add_unique_index(d, t, c.name, columns.at, columns.n, c.nulls_not_distinct);
+        add_unique_index(d, t, change, c.name, &columns, c.nulls_not_distinct, ast->pos);
         break;
     case CONSTRAINT_CHECK:
-        if (change) expect_check(d, change, &c);
+        if (change) ddl_expect_check(d, change, &c);
         break;
     case CONSTRAINT_FOREIGN_KEY:
         add_foreign_key(d, t, &c, ast);
@@ -477,10 +519,12 @@ void ddl_check_table_name(Ddl *d, Str name, Pos pos) {
 static void columns_of_query(Ddl *d, Table *t) {
     Stmt select = {.tag = STMT_SELECT, .pos = d->stmt->pos, .select = d->stmt->select};
     Parsed parsed = {.stmt = &select};
-    const Query *q = resolve(&d->cc, d->base, &parsed, NULL)->query;
+    const Resolved *resolved = resolve(&d->cc, d->base, &parsed, NULL);
+    const Query *q = resolved->query;
+    if (resolved->parts.n) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "CREATE TABLE AS of a query with data-modifying statements in WITH is not supported");
     for (int i = 0; i < q->n_visible; i++) {
         const Target *target = &q->targets.at[i];
-        Column c = {.name = ddl_keep(d, target->name), .field = ddl_field_of(d, target->name), .type = target->expr->type};
+        Column c = {.name = ddl_keep(d, target->name), .field = ddl_field_of(d, target->name), .type = type_as_column(target->expr->type), .collation = ddl_query_collation(d, target->expr)};
         if (c.type.tag == TYPE_ROW) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, target->expr->pos, "a column of rows is not supported: \"" STR_FMT "\"", STR_ARG(c.name));
         if (table_find_column(t, c.name) >= 0) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, d->stmt->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(c.name));
         if (str_is(c.field, "_id")) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, d->stmt->pos, "a column \"_id\" of CREATE TABLE AS is not supported: give it another name");
@@ -488,6 +532,8 @@ static void columns_of_query(Ddl *d, Table *t) {
         PUSH(d, &t->columns, c);
     }
 }
+
+static int pass_of(ConstraintKind kind) { return kind == CONSTRAINT_PRIMARY_KEY ? 0 : kind == CONSTRAINT_FOREIGN_KEY ? 2 : 1; }
 
 static void create_table(Ddl *d) {
     const AstCreateTable *s = d->stmt->create_table;
@@ -506,14 +552,14 @@ static void create_table(Ddl *d) {
         PUSH(d, &t->columns, c);
     }
     if (d->stmt->select) columns_of_query(d, t);
-    for (int pass = 0; pass < 2; pass++) {      /* the key first: others may refer to it */
+    for (int pass = 0; pass < 3; pass++) {      /* the keys first: the table's own rows may refer to them */
         for (int i = 0; i < s->columns.n; i++)
             for (int k = 0; k < s->columns.at[i]->constraints.n; k++) {
                 const AstConstraint *c = s->columns.at[i]->constraints.at[k];
-                if ((c->kind == CONSTRAINT_PRIMARY_KEY) == (pass == 0)) ddl_add_constraint(d, t, NULL, c, i, NULL);
+                if (pass_of(c->kind) == pass) ddl_add_constraint(d, t, NULL, c, i, NULL);
             }
         for (int i = 0; i < s->constraints.n; i++)
-            if ((s->constraints.at[i]->kind == CONSTRAINT_PRIMARY_KEY) == (pass == 0)) ddl_add_constraint(d, t, NULL, s->constraints.at[i], -1, NULL);
+            if (pass_of(s->constraints.at[i]->kind) == pass) ddl_add_constraint(d, t, NULL, s->constraints.at[i], -1, NULL);
     }
     bool counter = false;
     for (int i = 0; i < t->columns.n; i++) {
@@ -538,6 +584,8 @@ static void create_table(Ddl *d) {
     }
     if (take_over) {
         ddl_take_over(d, change, t, old);
+        for (int i = 0; i < t->columns.n; i++)
+            if (t->columns.at[i].indexed) ddl_fill_indexed(d, t, change, i);
     } else if (old) {      /* a collection of that name, left by others or by a statement that was cut off: only if it holds nothing */
         bson_t *find = ddl_command(d, "find", t->name);
         BSON_APPEND_INT32(find, "limit", 1);
@@ -564,16 +612,15 @@ static void create_index(Ddl *d) {
     if (s->where) ddl_condition(d, d->next, t, s->where_text, &rel);
     Index index = {.unique = s->unique, .nulls_not_distinct = s->nulls_not_distinct, .where_text = ddl_keep(d, s->where_text)};
     Numbers columns = {0};
+    bool native = ddl_asks_native(s);
     for (int i = 0; i < s->keys.n; i++) {
         AstIndexKey key = ddl_index_key(d, t, &s->keys.at[i], s->unique);
         const AstIndexKey *k = &key;
-        ddl_known_collation(d, k->collation, k->pos);
         int column = k->expr || !k->column.n ? -1 : ddl_named_column(d, t, k->column, k->pos);
-        Str text = k->expr_text;
-        if (column >= 0 && table_column_is_virtual(t, column)) text = ddl_quoted(d, t->columns.at[column].name);
-        if (text.n) column = ddl_indexed_column(d, t, change, ddl_keep(d, text), k->pos);
+        IndexKey made = ddl_index_key_on(d, t, change, k, column, native);
+        if (!made.folded.n) column = made.column;
         if (column >= 0 && !k->path.n) PUSH(d, &columns, column);
-        PUSH(d, &index.keys, ((IndexKey){.column = column, .expr_text = ddl_keep(d, text), .path = ddl_keep(d, k->path), .descending = k->descending, .opclass = ddl_keep(d, k->opclass)}));
+        PUSH(d, &index.keys, made);
     }
     if (s->unique) ddl_check_unique_types(d, t, columns.at, columns.n, d->stmt->pos);
     for (int i = 0; i < s->include.n; i++) {
@@ -713,7 +760,7 @@ static void create_view(Ddl *d) {
     t->view_text = ddl_keep(d, ddl_view_text(d, s->select, q, s->text));
     for (int i = 0; i < q->n_visible; i++) {
         const Target *target = &q->targets.at[i];
-        Column c = {.name = ddl_keep(d, i < s->columns.n ? s->columns.at[i] : target->name), .type = target->expr->type};
+        Column c = {.name = ddl_keep(d, i < s->columns.n ? s->columns.at[i] : target->name), .type = type_as_column(target->expr->type), .collation = ddl_query_collation(d, target->expr)};
         for (int k = 0; k < t->columns.n; k++)
             if (str_eq(t->columns.at[k].name, c.name)) fail(&d->cc, SQM_ERROR_DUPLICATE_COLUMN, s->pos, "column \"" STR_FMT "\" specified more than once", STR_ARG(c.name));
         c.field = c.name;

@@ -55,7 +55,11 @@ static void rename_texts(Ddl *d, Table *t, Str table, Str new_table, Str from, S
     for (int i = 0; i < t->indexes.n; i++) {
         Index *index = &t->indexes.at[i];
         index->where_text = renamed_text(d, index->where_text, table, new_table, from, to);
-        for (int k = 0; k < index->keys.n; k++) index->keys.at[k].expr_text = renamed_text(d, index->keys.at[k].expr_text, table, new_table, from, to);
+        for (int k = 0; k < index->keys.n; k++) {
+            IndexKey *key = &index->keys.at[k];
+            key->expr_text = renamed_text(d, key->expr_text, table, new_table, from, to);
+            if (from.n && str_eq(key->folded, from)) key->folded = to;
+        }
     }
     for (int i = 0; i < t->columns.n; i++) t->columns.at[i].generated_text = renamed_text(d, t->columns.at[i].generated_text, table, new_table, from, to);
 }
@@ -178,9 +182,15 @@ Str ddl_quoted(Ddl *d, Str name) {
     return (Str){out.p, (uint32_t)out.n};
 }
 
-static bool expression_reads(Ddl *d, const Table *t, int indexed, int column) {
+bool ddl_expression_reads(Ddl *d, const Table *t, int indexed, int column) {
     const Column *c = &t->columns.at[indexed];
     return table_column_is_virtual(t, column) ? ddl_names_column(parse_stored(d, c->generated_text), t->columns.at[column].name) : generated_from(d, t, indexed, column);
+}
+
+void ddl_fill_indexed(Ddl *d, Table *t, Change *change, int column) {
+    Rewrite *r = ddl_rewrite_of(d, table_copy(&d->arena, t), t->name, &t->columns.at[column], -1);
+    r->expr = ddl_generated(d, d->next, r->table, column, &r->rel);
+    ddl_note_rewrite(d, change, r, true);
 }
 
 /* The column that holds this expression's value: one that is there, or a new one, filled for the rows that are there. */
@@ -194,9 +204,7 @@ int ddl_indexed_column(Ddl *d, Table *t, Change *change, Str text, Pos pos) {
     c.field = c.name;
     c.type = ddl_indexable(d, d->next, t, text, pos);
     PUSH(d, &t->columns, c);
-    Rewrite *r = ddl_rewrite_of(d, table_copy(&d->arena, t), t->name, &c, -1);
-    r->expr = ddl_generated(d, d->next, r->table, t->columns.n - 1, &r->rel);
-    ddl_note_rewrite(d, change, r, true);
+    if (change) ddl_fill_indexed(d, t, change, t->columns.n - 1);
     return t->columns.n - 1;
 }
 
@@ -216,7 +224,7 @@ void ddl_drop_unindexed(Ddl *d, Table *t, Change *change) {
 static void retype_indexed(Ddl *d, Table *t, Change *change, int column, bool same) {
     for (int i = 0; i < t->columns.n; i++) {
         Column *c = &t->columns.at[i];
-        if (!c->indexed || !expression_reads(d, t, i, column)) continue;
+        if (!c->indexed || !ddl_expression_reads(d, t, i, column)) continue;
         Type old = c->type;
         c->type = ddl_indexable(d, d->next, t, c->generated_text, NO_POS);
         if (same && old.tag == c->type.tag) continue;
@@ -264,7 +272,7 @@ static void alter_drop_column(Ddl *d, Table *t, const AstAlter *a) {
     for (int i = t->indexes.n - 1; i >= 0; i--) {
         Index *index = &t->indexes.at[i];
         bool hit = in_list(index->include.at, index->include.n, column) || mentions(d, t, index->where_text, column);
-        for (int k = 0; k < index->keys.n; k++) hit |= index->keys.at[k].column == column || (index->keys.at[k].expr_text.n && expression_reads(d, t, index->keys.at[k].column, column));
+        for (int k = 0; k < index->keys.n; k++) hit |= index->keys.at[k].column == column || (index->keys.at[k].expr_text.n && ddl_expression_reads(d, t, index->keys.at[k].column, column));
         if (hit) ddl_remove_index(t, index);
     }
     for (int i = t->constraints.n - 1; i >= 0; i--)
@@ -369,18 +377,29 @@ static bool is_own_cast(const AstExpr *e, const Column *c) {
     return !e || (e->tag == AST_CAST && e->args.at[0]->tag == AST_COLUMN && str_ieq(e->args.at[0]->name, c->name));
 }
 
+/* The rows have the column's new type: so do the values that indexes need, and the rows fit the CHECKs. */
+static void finish_type(Ddl *d, Table *t, Change *change, const AstAlter *a, bool recollated, bool same) {
+    if (recollated) ddl_drop_unindexed(d, t, change);
+    int column = ddl_named_column(d, t, a->name, a->pos);
+    retype_indexed(d, t, change, column, same);
+    if (recollated) ddl_fold_keys(d, t, change, column, a->pos);
+}
+
 static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     int column = ddl_named_column(d, t, a->name, a->pos);
     Change *change = ddl_change_of(d, t, true);
     const Table *rows = table_copy(&d->arena, t);
     Column *c = &t->columns.at[column];
     Type old = c->type, type = ddl_type_of(d, a->type);
-    bool same = is_own_cast(a->expr, c) && same_storage(old, type) && !c->implicit;    /* the column may be of today's type and the documents of before */
+    Str collation = ddl_collation(d, a->collation, &type, a->pos);
+    bool recollated = (old.collation == COLLATION_CASE_INSENSITIVE) != (type.collation == COLLATION_CASE_INSENSITIVE);
+    bool same = is_own_cast(a->expr, c) && same_storage(old, type) && !c->implicit && !recollated;    /* the column may be of today's type and the documents of before */
     for (int i = 0; i < t->columns.n && !same; i++)
         if (i != column && !t->columns.at[i].indexed && generated_from(d, t, i, column))
             fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, a->pos, "cannot alter type of column \"" STR_FMT "\" because column \"" STR_FMT "\" is generated from it", STR_ARG(c->name), STR_ARG(t->columns.at[i].name));
-    c->collation = ddl_known_collation(d, a->collation, a->pos);
+    c->collation = collation;
     c->type = type;
+    if (recollated) ddl_unfold_keys(d, t, column, a->pos);
     if (c->identity && !type_is_integer(type)) fail(&d->cc, SQM_ERROR_DATATYPE_MISMATCH, a->pos, "identity column type must be smallint, integer, or bigint");
     if (!a->expr && !c->generated_text.n && old.tag != TYPE_UNKNOWN && !cast_exists(old, type)) {
         char text[64];
@@ -395,14 +414,14 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
         for (int k = 0; k < t->indexes.at[i].keys.n && t->indexes.at[i].unique; k++) in_key |= t->indexes.at[i].keys.at[k].column == column;
     if (in_key) ddl_check_unique_types(d, t, &column, 1, a->pos);
     if (same) {
-        retype_indexed(d, t, change, column, true);
+        finish_type(d, t, change, a, recollated, true);
         return;
     }
     Rewrite *r = ddl_rewrite_of(d, rows, t->name, c, column);
     if (c->generated_text.n) {
         r->expr = ddl_generated(d, d->next, t, column, &r->rel);
         if (!c->generated_stored) {
-            retype_indexed(d, t, change, column, false);
+            finish_type(d, t, change, a, recollated, false);
             return;
         }
     } else if (a->expr) {
@@ -416,7 +435,7 @@ static void alter_type(Ddl *d, Table *t, const AstAlter *a) {
     } else {
         ddl_note_rewrite(d, change, r, true);
     }
-    retype_indexed(d, t, change, column, false);
+    finish_type(d, t, change, a, recollated, false);
 }
 
 static void alter_drop_constraint(Ddl *d, Table *t, const AstAlter *a) {

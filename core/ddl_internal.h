@@ -28,7 +28,7 @@ typedef struct Rewrite {
 } Rewrite;
 
 typedef enum StepTag {
-    STEP_COMMAND,               /* sent as it is */
+    STEP_COMMAND,               /* sent as it is; an error `code` is said as `message`, if there is one */
     STEP_NONE,                  /* a find that must find nothing, else `code`, `message` */
     STEP_TRY,                   /* does every row's new value exist? Nothing is written */
     STEP_CHECK,                 /* is the condition rewrite->expr FALSE for any row? Then `code`, `message` */
@@ -127,8 +127,25 @@ void ddl_take_over(Ddl *d, Change *change, Table *t, const Table *old);
 /* Was the column only declared on demand, so that ADD COLUMN may say what it is? */
 bool ddl_may_redefine(const Table *t, int column);
 
+/* ---- ddl_collation.c ---- */
+
+/* The collation a column of this type is declared with, as it is stored, and in *type; fails where there is no such. */
+Str ddl_collation(Ddl *d, Str name, Type *type, Pos pos);
+Str ddl_query_collation(Ddl *d, const Expr *e);                               /* of a column that holds the expression's values */
+void ddl_refuse_folded(Ddl *d, const Table *t, int column, const char *what, Pos pos);   /* `what` on a case_insensitive column */
+/* A key on the column. `change`: as for ddl_indexed_column. */
+IndexKey ddl_column_key(Ddl *d, Table *t, Change *change, int column, Pos pos);
+/* The key that CREATE INDEX names; column -1: its expression, or all fields. native: MongoDB compares in its own way. */
+IndexKey ddl_index_key_on(Ddl *d, Table *t, Change *change, const AstIndexKey *k, int column, bool native);
+/* The column has gone from case_insensitive to another collation or back: keys of before become keys on the plain column, then (the rows being what they will be) those
+ * of after. */
+void ddl_unfold_keys(Ddl *d, Table *t, int column, Pos pos);
+void ddl_fold_keys(Ddl *d, Table *t, Change *change, int column, Pos pos);
+
 /* ---- ddl_native.c ---- */
 
+bool ddl_asks_native(const AstCreateIndex *s);                                /* for an index whose values MongoDB compares in its own way */
+bool ddl_index_is_native(const Index *index);
 /* Takes method and options of CREATE INDEX into `index`, whose keys are known; fails where they can't be together. */
 void ddl_native_index(Ddl *d, const Table *t, const AstCreateIndex *s, Index *index);
 /* The key, or where it is an expression that is a path into a document, the key on that path. */
@@ -155,7 +172,9 @@ void ddl_check_views(Ddl *d, bool cascade);
 void ddl_alter_table(Ddl *d);
 void ddl_drop_references(Ddl *d, const Table *t, Str column, bool cascade, const char *what, Pos pos);
 void ddl_drop_unindexed(Ddl *d, Table *t, Change *change);
-int ddl_indexed_column(Ddl *d, Table *t, Change *change, Str text, Pos pos);
+bool ddl_expression_reads(Ddl *d, const Table *t, int indexed, int column);   /* an indexed expression */
+int ddl_indexed_column(Ddl *d, Table *t, Change *change, Str text, Pos pos);   /* `change` NULL: there are no rows */
+void ddl_fill_indexed(Ddl *d, Table *t, Change *change, int column);         /* with its values, in all rows */
 Str ddl_quoted(Ddl *d, Str name);
 
 /* ---- ddl.c ---- */
@@ -167,7 +186,6 @@ Table *ddl_own_table(Ddl *d, Str name, Pos pos, bool missing_ok);   /* one of ou
 void ddl_check_table_name(Ddl *d, Str name, Pos pos);
 Change *ddl_change_of(Ddl *d, Table *t, bool structure);   /* the change noted for a table, made when there is none */
 Str ddl_keep(Ddl *d, Str s);   /* a copy in the catalogue's memory */
-Str ddl_known_collation(Ddl *d, Str name, Pos pos);
 Str ddl_field_of(Ddl *d, Str name);
 int ddl_named_column(Ddl *d, const Table *t, Str name, Pos pos);
 bool ddl_index_name_taken(const Ddl *d, Str name);   /* by an index of any table */
@@ -181,6 +199,7 @@ Type ddl_type_of(Ddl *d, const AstType *ast);
 Column ddl_make_column(Ddl *d, const Table *t, const AstColumnDef *def);
 bool ddl_constant_default(Ddl *d, const Column *c, Value *value, Expr **expr);
 void ddl_check_unique_types(Ddl *d, const Table *t, const int *columns, int n, Pos pos);
+void ddl_expect_check(Ddl *d, Change *change, const Constraint *c);          /* the rows that are there satisfy it */
 void ddl_add_constraint(Ddl *d, Table *t, Change *change, const AstConstraint *ast, int column, Rewrite *source);
 void ddl_note(Ddl *d, Change *change, Step step);   /* a step of the change, in order */
 void ddl_expect_none(Ddl *d, Change *change, const bson_t *filter, sqm_error_code_t code, Str message);   /* the filter must match no document, else `code`, `message` */

@@ -141,6 +141,14 @@ static bool is_date(const Table *t, const IndexKey *k) {
     return k->path.n || tag == TYPE_DATE || tag == TYPE_TIMESTAMP || tag == TYPE_TIMESTAMPTZ || tag == TYPE_UNKNOWN || tag == TYPE_JSON || tag == TYPE_DOCUMENT || tag == TYPE_ARRAY;
 }
 
+bool ddl_asks_native(const AstCreateIndex *s) {
+    bool native = s->method.n && !str_ieq(s->method, STR("btree")) && !str_ieq(s->method, STR("hash")) && !str_ieq(s->method, STR("brin"));
+    for (int i = 0; i < s->options.n; i++) native |= str_ieq(s->options.at[i].name, STR("collation"));
+    return native;
+}
+
+bool ddl_index_is_native(const Index *index) { return index->method.n || (index->options.n && strstr(index->options.p, "\"collation\"")); }
+
 void ddl_native_index(Ddl *d, const Table *t, const AstCreateIndex *s, Index *index) {
     static const char *const ordinary[] = {"btree", "hash", "brin"}, *const native[] = {"hashed", "text", "2dsphere", "wildcard", "ttl"};
     Pos pos = d->stmt->pos;

@@ -613,7 +613,43 @@ static bson_t *set_validator(Ddl *d, Str collection, const bson_t *validator) {
     return command;
 }
 
-enum { INDEX_NOT_FOUND = 27, NAMESPACE_NOT_FOUND = 26, NAMESPACE_EXISTS = 48 };
+enum { INDEX_NOT_FOUND = 27, NAMESPACE_NOT_FOUND = 26, NAMESPACE_EXISTS = 48, INDEX_EXISTS = 85 };
+
+static void drop_index(Ddl *d, Str collection, Str name) {
+    bson_t *command = ddl_command(d, "dropIndexes", collection);
+    ddl_append(command, "index", name);
+    add_command(d, command, false, INDEX_NOT_FOUND);
+}
+
+/* Does the change leave what the rows hold alone, but for the values of indexed expressions? */
+static bool keeps_values(const Change *change, int first) {
+    for (int i = first; i < change->steps.n; i++)
+        if (change->steps.at[i].tag != STEP_REWRITE || !change->steps.at[i].rewrite->indexed) return false;
+    return true;
+}
+
+/* The unique index that takes the place of one of the same name; NULL: there is none. While other values change, the old one would be in their way. */
+static const Physical *successor(const Physicals *after, const Physical *old, bool values_stay) {
+    if (!values_stay) return NULL;
+    for (int i = 0; i < after->n; i++)
+        if (str_eq(after->at[i].name, old->name) && !bson_equal(after->at[i].spec, old->spec) && bson_has_field(after->at[i].spec, "unique")) return &after->at[i];
+    return NULL;
+}
+
+/* Rows that a unique index can't have are found while the old one still is there: it is made once under another name. */
+static void replace_index(Ddl *d, const Table *t, const Physical *index) {
+    Physicals one = {0};
+    Str name = arena_printf(&d->arena, "__sqm_try_" STR_FMT, STR_ARG(index->name));
+    bson_t *spec = ddl_bson(d);
+    bson_copy_to_excluding_noinit(index->spec, spec, "name", NULL);
+    ddl_append(spec, "name", name);
+    vec_push(&d->arena, &one, ((Physical){name, spec}));
+    Str message = arena_printf(&d->arena, "could not create unique index \"" STR_FMT "\": rows of table \"" STR_FMT "\" have equal keys", STR_ARG(index->name), STR_ARG(t->name));
+    Step step = {.tag = STEP_COMMAND, .command = ddl_create_indexes(d, t->name, &one), .tolerate = INDEX_EXISTS, .code = SQM_ERROR_UNIQUE_VIOLATION, .message = message};
+    vec_push(&d->arena, &d->steps, step);
+    drop_index(d, t->name, index->name);
+    drop_index(d, t->name, name);
+}
 
 static bson_t *create_collection(Ddl *d, const Table *t, Str name, const bson_t *validator) {
     bson_t *command = ddl_command(d, "create", name);
@@ -661,13 +697,14 @@ void ddl_assemble(Ddl *d, Change *change, bool created) {
     }
     /* Old rows may be in nobody's way while they change. */
     if (other_validator && change->validator_before && changes_rows) add_command(d, set_validator(d, change->stored, NULL), false, 0);
-    for (int k = 0; k < change->before.n; k++) {
-        if (contains(&after, &change->before.at[k])) continue;
-        bson_t *command = ddl_command(d, "dropIndexes", change->stored);
-        ddl_append(command, "index", change->before.at[k].name);
-        add_command(d, command, false, INDEX_NOT_FOUND);
-    }
+    bool values_stay = keeps_values(change, i);
+    for (int k = 0; k < change->before.n; k++)
+        if (!contains(&after, &change->before.at[k]) && !successor(&after, &change->before.at[k], values_stay)) drop_index(d, change->stored, change->before.at[k].name);
     for (; i < change->steps.n; i++) vec_push(&d->arena, &d->steps, change->steps.at[i]);
+    for (int k = 0; k < change->before.n; k++) {
+        const Physical *next = successor(&after, &change->before.at[k], values_stay);
+        if (next) replace_index(d, t, next);
+    }
     for (int k = 0; k < after.n; k++)
         if (!contains(&change->before, &after.at[k])) vec_push(&d->arena, &fresh, after.at[k]);
     add_command(d, ddl_create_indexes(d, t->name, &fresh), false, 0);

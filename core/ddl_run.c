@@ -439,7 +439,13 @@ static bool plan(Ddl *d, sqm_error_t *error) {
 
 static bool run_step(Server *s, Ddl *d, const Step *step, sqm_error_t *error) {
     switch (step->tag) {
-    case STEP_COMMAND: return run(s, step->command, step->admin, step->tolerate, error);
+    case STEP_COMMAND: {
+        sqm_error_t own;
+        if (run(s, step->command, step->admin, step->tolerate, &own)) return true;
+        *error = own;
+        if (step->message.n && own.code == step->code) error_set(error, step->code, STR_FMT, STR_ARG(step->message));
+        return false;
+    }
     case STEP_NONE: {
         ServerCursor *cursor = NULL;
         const bson_t *doc;

@@ -85,9 +85,9 @@ void writes_clear(Writes *w) {
 
 /* ---- one statement, one transaction ---- */
 
-void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed) {
+void dml_note(Dml *d, const ForeignKeys *keys, const Value *row) {
     if (!d->x->foreign) return;
-    for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], &row[removed ? keys->at[i].parent_column : keys->at[i].child_column], removed);
+    for (int i = 0; i < keys->n; i++) foreign_note(d->x->foreign, &keys->at[i], row, false);
 }
 
 static bool ends_here(const Dml *d) { return !d->x->nested && d->x->foreign && foreign_any(d->x->foreign) && !server_in_transaction(d->x->server); }
@@ -104,7 +104,7 @@ static bool keys_hold(Dml *d) {
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context) {
     Exec *x = d->x;
     /* MongoDB has no transactions on capped collections: a statement that fails there keeps what it did before. */
-    bool capped = d->table->options.n && strstr(d->table->options.p, "\"capped\"") && !server_in_transaction(x->server);
+    bool capped = d->table && d->table->options.n && strstr(d->table->options.p, "\"capped\"") && !server_in_transaction(x->server);
     if (x->nested || capped) {
         bool ok = attempt(d, context) && (!capped || !ends_here(d) || foreign_check(d->x->foreign, x->server, x->error));
         exec_forget(x);
@@ -401,17 +401,22 @@ static void keep_returned(Dml *d) {
 
 /* ---- entry ---- */
 
+void dml_init(Dml *d, Exec *x, const Catalog *catalog, const StatementPlan *plan) {
+    const Resolved *r = plan->resolved;
+    *d = (Dml){.x = x, .plan = plan, .catalog = catalog, .returned = {.x = x}};
+    d->table = r->insert ? r->insert->table : r->modify ? r->modify->table : NULL;
+    d->row = r->insert ? r->insert->row : r->modify ? r->modify->row : r->query;
+    d->has_returning = r->insert ? r->insert->has_returning : r->modify ? r->modify->has_returning : true;
+    exec_eval_init(x, &d->ev, NEW_ARRAY(&x->arena, Value, d->row->n_slots + 1), NULL, &d->scratch);
+}
+
 bool dml_run(Exec *x, const Catalog *catalog, Dml **out, sqm_error_t *error) {
     const Resolved *r = x->plan->resolved;
     if (error) x->error = error;
     if (!x->server) return error_set(x->error, SQM_ERROR_INTERFACE, "an offline connection cannot write");
     Dml *d = NEW(&x->arena, Dml);
-    *d = (Dml){.x = x, .catalog = catalog, .returned = {.x = x}};
-    d->table = r->insert ? r->insert->table : r->modify->table;
-    d->row = r->insert ? r->insert->row : r->modify->row;
-    d->has_returning = r->insert ? r->insert->has_returning : r->modify->has_returning;
-    exec_eval_init(x, &d->ev, NEW_ARRAY(&x->arena, Value, d->row->n_slots + 1), NULL, &d->scratch);
-    bool ok = server_check(x->server, x->error) && (r->insert ? dml_insert(d, r->insert) : dml_modify(d, r->modify, x->plan->modify));
+    dml_init(d, x, catalog, x->plan);
+    bool ok = server_check(x->server, x->error) && (r->parts.n ? dml_with(d) : r->insert ? dml_insert(d, r->insert) : dml_modify(d, r->modify, x->plan->modify));
     cascade_clear(x);
     if (x->foreign && !x->nested && !server_in_transaction(x->server)) foreign_clear(x->foreign);
     if (ok) keep_returned(d);

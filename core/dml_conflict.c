@@ -252,14 +252,15 @@ static bool update(Conflict *c, const Arbiter *a, Value *kept, const Value *row)
     int n = q->conflict_set.n;
     bson_init_static(&document, id[1].u.bytes, id[1].len);
     id[2].u.b = true;
-    dml_note(d, &q->set_referring, stored, true);
+    const Value *before = q->set_referring.n ? arena_copy(&c->rows.arena, stored, sizeof *stored * (size_t)c->in->t->columns.n) : NULL;
     for (int i = 0; i < n; i++) stored[c->columns[i]] = value_keep(&c->rows.arena, &c->values[i]);
     if (!dml_derive(d, stored, &q->generated, &q->set_checks)) return false;
     for (int i = 0; i < q->generated.n; i++, n++) {
         int column = c->columns[n] = q->generated.at[i].column;
         c->values[n] = stored[column] = value_keep(&c->rows.arena, &stored[column]);
     }
-    dml_note(d, &q->set_foreign, stored, false);
+    if (before) cascade_changed(d, &q->set_referring, before, stored);
+    dml_note(d, &q->set_foreign, stored);
     return changes_add(&c->changes, id, &document, c->columns, c->values, n) && dml_return(d, stored);
 }
 
@@ -284,7 +285,7 @@ static bool decide(Conflict *c, const Value *row) {
     return insert_add(c->in, row) && dml_return(c->in->d, row);
 }
 
-bool conflict_run(Conflict *c, const Rows *rows) {
+bool conflict_collect(Conflict *c, const Rows *rows) {
     Dml *d = c->in->d;
     forget(c);
     changes_init(&c->changes, d);
@@ -294,6 +295,10 @@ bool conflict_run(Conflict *c, const Rows *rows) {
         arena_clear(&d->scratch);
         if (!decide(c, rows->at[i])) return false;
     }
-    if (!rows_charge(&c->rows)) return false;
+    return rows_charge(&c->rows);
+}
+
+bool conflict_send(Conflict *c) {
+    Dml *d = c->in->d;
     return writes_send(&c->in->writes, &d->affected) && changes_send(&c->changes, &d->affected);
 }

@@ -80,7 +80,7 @@ static bool complete(Insert *in, const Exprs *exprs) {
 bool insert_add(Insert *in, const Value *row) {
     Dml *d = in->d;
     const Table *t = in->t;
-    dml_note(d, &in->q->foreign, row, false);
+    dml_note(d, &in->q->foreign, row);
     bson_reinit(in->doc);
     if (in->id < 0) {
         bson_oid_t oid;
@@ -135,11 +135,11 @@ static bool from_values(Insert *in, const Rel *values, RowUser use, void *contex
 static bool from_query(Insert *in, RowUser use, void *context) {
     Dml *d = in->d;
     Exec *x = d->x;
-    const Ints *output = &x->plan->query->output;
+    const Ints *output = &d->plan->query->output;
     bool wait = in->has_identity && identity_missing(in, NULL), ok = true;
     int n = in->q->columns.n, r = 0;
     Rows waiting = {.x = x};
-    QueryRun *run = exec_query_open(x, x->plan->query, NULL);
+    QueryRun *run = exec_query_open(x, d->plan->query, NULL);
     Eval *ev = exec_query_eval(run);
     while (ok && (r = exec_query_next(run)) > 0) {
         arena_clear(&d->scratch);
@@ -191,7 +191,12 @@ static bool build(Insert *in) {
 
 static bool attempt_send(Dml *d, void *context) { return writes_send(&((Insert *)context)->writes, &d->affected); }
 
-static bool attempt_all(Dml *d, void *context) { return build(context) && attempt_send(d, context); }
+static bool collect_all(Dml *d, void *context) {
+    (void)d;
+    return build(context);
+}
+
+static bool attempt_all(Dml *d, void *context) { return collect_all(d, context) && attempt_send(d, context); }
 
 /* What was computed without reading is computed once; dml_transaction() would forget its RETURNING rows. */
 static bool send_built(Insert *in) {
@@ -216,7 +221,7 @@ static bool use_later(Insert *in, void *context) {
     return rows_push(rows, row);
 }
 
-static bool attempt_upsert(Dml *d, void *context) {
+static bool collect_upsert(Dml *d, void *context) {
     Upsert *u = context;
     (void)d;
     if (!u->built || u->in->reads) {
@@ -225,8 +230,15 @@ static bool attempt_upsert(Dml *d, void *context) {
         u->built = true;
     }
     writes_clear(&u->in->writes);
-    return conflict_run(u->conflict, &u->rows);
+    return conflict_collect(u->conflict, &u->rows);
 }
+
+static bool send_upsert(Dml *d, void *context) {
+    (void)d;
+    return conflict_send(((Upsert *)context)->conflict);
+}
+
+static bool attempt_upsert(Dml *d, void *context) { return collect_upsert(d, context) && send_upsert(d, context) && cascade_run(d); }
 
 /* Without transactions another writer may come between our look and our insert; one row that failed so has changed nothing yet. */
 static bool run_upsert(Upsert *u) {
@@ -272,23 +284,50 @@ static void prepare(Insert *in) {
     }
 }
 
+static void begin(Insert *in, Dml *d, const InsertQuery *q) {
+    *in = (Insert){.d = d, .q = q, .t = q->table, .reads = d->x->plan->n_reads > 0 || d->x->plan->parts.n};
+    prepare(in);
+    in->doc = bson_new();
+    writes_init(&in->writes, d, "insert", "documents");
+}
+
+static void end(void *context) {
+    Insert *in = context;
+    writes_clear(&in->writes);
+    bson_destroy(in->doc);
+}
+
+static void end_upsert(void *context) {
+    Upsert *u = context;
+    conflict_end(u->conflict);
+    rows_free(&u->rows);
+    end(u->in);
+}
+
+bool insert_part(Dml *d, Part *out) {
+    const InsertQuery *q = d->plan->resolved->insert;
+    Insert *in = NEW(&d->x->arena, Insert);
+    begin(in, d, q);
+    *out = (Part){.d = d, .collect = collect_all, .send = attempt_send, .end = end, .context = in};
+    if (!q->on_conflict) return true;
+    Upsert *u = NEW(&d->x->arena, Upsert);
+    *u = (Upsert){.in = in, .rows = {.x = d->x}};
+    *out = (Part){.d = d, .collect = collect_upsert, .send = send_upsert, .end = end_upsert, .context = u};
+    return conflict_begin(in, &u->conflict);
+}
+
 bool dml_insert(Dml *d, const InsertQuery *q) {
-    Insert in = {.d = d, .q = q, .t = q->table, .reads = d->x->plan->n_reads > 0};
+    Insert in;
     bool ok;
-    prepare(&in);
-    in.doc = bson_new();
-    writes_init(&in.writes, d, "insert", "documents");
+    begin(&in, d, q);
     if (q->on_conflict) {
         Upsert u = {.in = &in, .rows = {.x = d->x}};
         ok = conflict_begin(&in, &u.conflict) && run_upsert(&u);
-        conflict_end(u.conflict);
-        rows_free(&u.rows);
-    } else if (in.reads) {
-        ok = dml_transaction(d, attempt_all, &in);
-    } else {
-        ok = build(&in) && send_built(&in);
+        end_upsert(&u);
+        return ok;
     }
-    writes_clear(&in.writes);
-    bson_destroy(in.doc);
+    if (in.reads) ok = dml_transaction(d, attempt_all, &in);
+    else ok = build(&in) && send_built(&in);
+    end(&in);
     return ok;
 }

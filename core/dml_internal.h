@@ -1,4 +1,4 @@
-/* dml_internal.h - what the files of dml share: dml.c (entry, commands, RETURNING), dml_insert.c, dml_conflict.c (ON CONFLICT), dml_modify.c (UPDATE, DELETE).
+/* dml_internal.h - what the files of dml share: dml.c (entry, commands, RETURNING), dml_with.c (WITH), dml_insert.c, dml_conflict.c (ON CONFLICT), dml_modify.c (UPDATE, DELETE).
  *
  * "Row" is always an array of Values, one per column of the table, in table order, after cast_assign(): what a reader will get back. */
 #ifndef SQM_DML_INTERNAL_H
@@ -11,6 +11,7 @@
 
 struct Dml {
     Exec *x;
+    const StatementPlan *plan;  /* the statement, or the part of it */
     const Catalog *catalog;
     const Table *table;
     const Query *row;           /* block of RETURNING and ON CONFLICT SET; rel 0 is the table */
@@ -25,11 +26,12 @@ struct Dml {
 
 /* Runs `attempt` in one transaction, again and again while it meets write conflicts that may be waited for. It finds affected 0 and no RETURNING rows. */
 bool dml_transaction(Dml *d, bool (*attempt)(Dml *d, void *context), void *context);
-/* Notes what foreign keys have to do with a row: its own values in them, or (`removed`) that it goes or changes. */
-void dml_note(Dml *d, const ForeignKeys *keys, const Value *row, bool removed);
-/* ON DELETE actions. add: a row with this value of the key's parent column is deleted. run: does them, and what follows from them, in the open transaction. */
+/* Notes the values of a new or changed row in its foreign keys. */
+void dml_note(Dml *d, const ForeignKeys *keys, const Value *row);
+/* Notes that a row that keys refer to goes, or has changed: those without an action are checked at the end, the others' rows go or change too. run: does them, and what follows from them, in the open transaction. */
 typedef struct Cascade Cascade;
-void cascade_add(Dml *d, const ForeignKey *key, const Value *value);
+void cascade_deleted(Dml *d, const ForeignKeys *keys, const Value *row);
+void cascade_changed(Dml *d, const ForeignKeys *keys, const Value *before, const Value *after);
 bool cascade_run(Dml *d);
 void cascade_clear(Exec *x);
 /* May a single write go without a transaction around it, as far as foreign keys are concerned? */
@@ -101,14 +103,29 @@ typedef struct Insert {
     Writes writes;
 } Insert;
 
+/* A write in two steps. collect: reads everything, computes the rows, those of RETURNING included, and makes the commands; may be repeated. send: sends them. */
+typedef struct Part {
+    Dml *d;
+    bool (*collect)(Dml *d, void *context);
+    bool (*send)(Dml *d, void *context);
+    void (*end)(void *context);
+    void *context;
+} Part;
+void dml_init(Dml *d, Exec *x, const Catalog *catalog, const StatementPlan *plan);
+bool insert_part(Dml *d, Part *out);
+void modify_part(Dml *d, Part *out);
+bool modify_same_row(const Part *a, const Part *b);                     /* of an UPDATE or DELETE each, of one table: do they change the same row? */
 bool dml_insert(Dml *d, const InsertQuery *q);
 bool dml_modify(Dml *d, const ModifyQuery *m, const ModifyPlan *p);
+/* A statement with data-modifying WITH queries. */
+bool dml_with(Dml *d);
 /* Appends the row's document to the commands. */
 bool insert_add(Insert *in, const Value *row);
-/* ON CONFLICT. begin: once per statement. run: decides about the complete rows, writes, fills RETURNING; inside a transaction. */
+/* ON CONFLICT. begin: once per statement. collect: decides about the complete rows, fills RETURNING; send: writes; both inside a transaction. */
 typedef struct Conflict Conflict;
 bool conflict_begin(Insert *in, Conflict **out);
-bool conflict_run(Conflict *c, const Rows *rows);
+bool conflict_collect(Conflict *c, const Rows *rows);
+bool conflict_send(Conflict *c);
 void conflict_end(Conflict *c);
 
 #endif

@@ -67,7 +67,7 @@ static bool attempt_command(Dml *d, void *context) {
     arena_clear(&d->scratch);
     exec_eval_init(x, &ev, NULL, NULL, &d->scratch);
     Emit em = {.ev = &ev, .arena = &d->scratch};
-    bool ok = x->plan->resolved->tag == STMT_DELETE ? mql_delete(&em, c->m, c->p, &command, &never) : mql_update(&em, c->m, c->p, &command, &never);
+    bool ok = d->plan->resolved->tag == STMT_DELETE ? mql_delete(&em, c->m, c->p, &command, &never) : mql_update(&em, c->m, c->p, &command, &never);
     if (ok && em.refused) {
         ok = refuse_null(d, &em, c);
     } else if (ok && !never) {
@@ -88,9 +88,9 @@ static bool note_constants(Dml *d, const ModifyQuery *m) {
         for (int k = 0; k < m->set.n; k++) {
             const Assign *a = &m->set.at[k];
             const Column *column = &m->table->columns.at[a->column];
-            if (a->column == m->foreign.at[i].child_column && !(eval(&d->ev, a->value, &v) && cast_assign(&d->ev, &v, column->type, column->name, &row[a->column]))) return false;
+            if (foreign_key_has(&m->foreign.at[i], a->column) && !(eval(&d->ev, a->value, &v) && cast_assign(&d->ev, &v, column->type, column->name, &row[a->column]))) return false;
         }
-    if (m->foreign.n) dml_note(d, &m->foreign, row, false);
+    if (m->foreign.n) dml_note(d, &m->foreign, row);
     return true;
 }
 
@@ -123,10 +123,10 @@ static bool read_rows(Modify *o) {
     const ModifyQuery *m = o->m;
     int n_set = m->set.n, n_columns = (m->whole_rows ? m->table->columns.n : 0) + m->from_slots.n, r = 0;
     bool ok = true;
-    QueryRun *run = exec_query_open(x, x->plan->query, NULL);
+    QueryRun *run = exec_query_open(x, d->plan->query, NULL);
     const Value *frame = exec_query_eval(run)->frame;
     while (ok && (r = exec_query_next(run)) > 0) {
-        const Value *id = &frame[x->plan->modify->id_slot];
+        const Value *id = &frame[d->plan->modify->id_slot];
         uint64_t h = keys_hash(id, 1);
         if (hash_find(&o->ids, h, id) >= 0) continue;
         arena_clear(&d->scratch);
@@ -191,13 +191,14 @@ static void note_assigned(Modify *o, const Value *values, int n) {
     if (!o->m->foreign.n) return;
     Value *row = NEW_ARRAY(&o->d->scratch, Value, o->m->table->columns.n + 1);
     for (int k = 0; k < n; k++) row[o->columns[k]] = values[k];
-    dml_note(o->d, &o->m->foreign, row, false);
+    dml_note(o->d, &o->m->foreign, row);
     arena_clear(&o->d->scratch);
 }
 
 static bool change_rows(Modify *o) {
     Dml *d = o->d;
     int n_set = o->m->set.n;
+    size_t row_size = sizeof(Value) * (size_t)d->table->columns.n;
     if (o->id >= 0 && !read_documents(o)) return false;
     for (int i = 0; i < o->rows.n; i++) {
         Value *row = o->rows.at[i], *id = &row[n_set];
@@ -215,23 +216,15 @@ static bool change_rows(Modify *o) {
         }
         Value *whole = row + n_set + 1;
         arena_clear(&d->scratch);
-        dml_note(d, &o->m->referring, whole, true);
+        const Value *before = o->m->referring.n ? arena_copy(&o->rows.arena, whole, row_size) : NULL;
         for (int k = 0; k < n_set; k++) whole[o->columns[k]] = o->values[k] = row[k];
         if (!dml_derive(d, whole, &o->m->generated, &o->m->checks)) return false;
         for (int k = n_set; k < n_set + o->m->generated.n; k++) o->values[k] = whole[o->columns[k]];
-        dml_note(d, &o->m->foreign, whole, false);
+        if (before) cascade_changed(d, &o->m->referring, before, whole);
+        dml_note(d, &o->m->foreign, whole);
         if (!changes_add(&o->changes, id, stored, o->columns, o->values, n_set + o->m->generated.n) || !return_row(o, whole)) return false;
     }
-    return changes_send(&o->changes, &d->affected);
-}
-
-/* Keys without an action are checked at the end; the others' rows go, or change. */
-static void note_deleted(Dml *d, const ForeignKeys *keys, const Value *row) {
-    for (int i = 0; i < keys->n; i++) {
-        const ForeignKey *key = &keys->at[i];
-        if (key->constraint->on_delete != DELETE_NO_ACTION) cascade_add(d, key, &row[key->parent_column]);
-        else if (d->x->foreign) foreign_note(d->x->foreign, key, &row[key->parent_column], true);
-    }
+    return true;
 }
 
 static bool delete_rows(Modify *o) {
@@ -244,13 +237,13 @@ static bool delete_rows(Modify *o) {
         for (; i < o->rows.n && n < IDS_AT_ONCE && ok; i++) {
             ids[n++] = &o->rows.at[i][0];
             arena_clear(&d->scratch);
-            note_deleted(d, &o->m->referring, &o->rows.at[i][1]);
+            cascade_deleted(d, &o->m->referring, &o->rows.at[i][1]);
             ok = return_row(o, &o->rows.at[i][1]);
         }
         bson_reinit(item);
         ok = ok && dml_append_ids(d, item, "q", ids, n) && bson_append_int32(item, "limit", -1, 0) && writes_add(&o->deletes, item);
     }
-    return ok && writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n) && cascade_run(d);
+    return ok;
 }
 
 static void forget(Modify *o) {
@@ -262,31 +255,62 @@ static void forget(Modify *o) {
     changes_clear(&o->changes);
 }
 
-static bool attempt_rows(Dml *d, void *context) {
+static bool collect_rows(Dml *d, void *context) {
     Modify *o = context;
     forget(o);
     changes_init(&o->changes, d);
     if (!read_rows(o)) return false;
-    return d->x->plan->resolved->tag == STMT_DELETE ? delete_rows(o) : change_rows(o);
+    return d->plan->resolved->tag == STMT_DELETE ? delete_rows(o) : change_rows(o);
+}
+
+static bool send_rows(Dml *d, void *context) {
+    Modify *o = context;
+    if (d->plan->resolved->tag == STMT_UPDATE) return changes_send(&o->changes, &d->affected);
+    return writes_send(&o->deletes, &d->affected) && dml_check_found(d, d->affected, o->rows.n);
+}
+
+static bool attempt_rows(Dml *d, void *context) { return collect_rows(d, context) && send_rows(d, context) && cascade_run(d); }
+
+static void begin(Modify *o, Dml *d, const ModifyQuery *m) {
+    Exec *x = d->x;
+    *o = (Modify){.d = d, .m = m, .rows = {.x = x}, .document_rows = {.x = x}, .id = -1};
+    hash_init(&o->ids, x, m->set.n, 1);
+    hash_init(&o->documents, x, 0, 1);
+    writes_init(&o->deletes, d, "delete", "deletes");
+    changes_init(&o->changes, d);
+    o->columns = NEW_ARRAY(&x->arena, int, m->set.n + m->generated.n + 1);
+    o->values = NEW_ARRAY(&x->arena, Value, m->set.n + m->generated.n + 1);
+    for (int i = 0; i < m->set.n; i++) {
+        o->columns[i] = m->set.at[i].column;
+        if (str_is(m->table->columns.at[o->columns[i]].field, "_id")) o->id = i;
+    }
+    for (int i = 0; i < m->generated.n; i++) o->columns[m->set.n + i] = m->generated.at[i].column;
 }
 
 static bool run_rows(Dml *d, const ModifyQuery *m) {
-    Exec *x = d->x;
-    Modify o = {.d = d, .m = m, .rows = {.x = x}, .document_rows = {.x = x}, .id = -1};
-    hash_init(&o.ids, x, m->set.n, 1);
-    hash_init(&o.documents, x, 0, 1);
-    writes_init(&o.deletes, d, "delete", "deletes");
-    changes_init(&o.changes, d);
-    o.columns = NEW_ARRAY(&x->arena, int, m->set.n + m->generated.n + 1);
-    o.values = NEW_ARRAY(&x->arena, Value, m->set.n + m->generated.n + 1);
-    for (int i = 0; i < m->set.n; i++) {
-        o.columns[i] = m->set.at[i].column;
-        if (str_is(m->table->columns.at[o.columns[i]].field, "_id")) o.id = i;
-    }
-    for (int i = 0; i < m->generated.n; i++) o.columns[m->set.n + i] = m->generated.at[i].column;
+    Modify o;
+    begin(&o, d, m);
     bool ok = dml_transaction(d, attempt_rows, &o);
     forget(&o);
     return ok;
+}
+
+static void end(void *context) { forget(context); }
+
+void modify_part(Dml *d, Part *out) {
+    Modify *o = NEW(&d->x->arena, Modify);
+    begin(o, d, d->plan->resolved->modify);
+    *out = (Part){.d = d, .collect = collect_rows, .send = send_rows, .end = end, .context = o};
+}
+
+bool modify_same_row(const Part *a, const Part *b) {
+    const Modify *one = a->context, *other = b->context;
+    if (!str_eq(one->m->table->name, other->m->table->name)) return false;
+    for (int i = 0; i < other->rows.n; i++) {
+        const Value *id = &other->rows.at[i][other->m->set.n];
+        if (hash_find(&one->ids, keys_hash(id, 1), id) >= 0) return true;
+    }
+    return false;
 }
 
 bool dml_modify(Dml *d, const ModifyQuery *m, const ModifyPlan *p) {

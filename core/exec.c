@@ -407,7 +407,7 @@ static void depend_plan(Dependence *d, const Plan *p, const Query *q, int depth)
         depend_query(d, p->rel->subquery, q, depth);
         break;
     case PLAN_WORK: {
-        bool inside = false;
+        bool inside = p->rel->work->part != NULL;       /* its rows are there before anybody reads them */
         for (int i = 0; i < d->entered.n; i++) inside |= d->entered.at[i] == p->rel->work;
         d->works |= !inside;
         break;
@@ -482,7 +482,7 @@ static CteState *cte_state(Exec *x, const Cte *cte) {
     if (c && !c->cte) {
         c->cte = cte;
         c->rows.x = x;
-        c->is_static = query_is_static(x, cte->query);
+        c->is_static = !cte->query || query_is_static(x, cte->query);
     }
     return c;
 }
@@ -567,6 +567,16 @@ int cte_row(CteState *c, int i, const Value **row) {
     }
     *row = c->rows.at[i];
     return 1;
+}
+
+bool cte_give(Exec *x, const Cte *cte, const Rows *rows) {
+    CteState *c = cte_state(x, cte);
+    cte_reset(c);
+    c->started = c->ended = true;
+    c->work_end = rows->n;
+    for (int i = 0; i < rows->n; i++)
+        if (!rows_push(&c->rows, rows->at[i])) return false;
+    return true;
 }
 
 CteState *cte_of_work(Exec *x, const Rel *rel) { return cte_state(x, rel->work); }

@@ -69,6 +69,15 @@ const Plan *explain_chosen(const Plan *p, const Exec *x) {
     return !x || p->tag != PLAN_CHOOSE ? NULL : right && right->loops ? p->right : p->left;
 }
 
+static void join_keys(Text *out, const Plan *p) {
+    for (int k = 0; k < p->left_keys.n; k++) {
+        text_adds(out, k ? ", " : " ");
+        expr_dump(out, p->left_keys.at[k]);
+        text_adds(out, " = ");
+        expr_dump(out, p->right_keys.at[k]);
+    }
+}
+
 void explain_detail(Text *out, const Query *q, const Plan *p) {
     switch (p->tag) {
     case PLAN_SCAN:
@@ -86,20 +95,13 @@ void explain_detail(Text *out, const Query *q, const Plan *p) {
     case PLAN_SUBQUERY: case PLAN_FUNCTION: case PLAN_WORK: text_addf(out, " " STR_FMT, STR_ARG(p->rel->alias)); break;
     case PLAN_VALUES: text_addf(out, " %d rows", p->rel->values.n); break;
     case PLAN_KEYS:
-        text_addf(out, " %s ", join_kind_text(p->kind));
-        expr_dump(out, p->left_keys.at[0]);
-        text_adds(out, " = ");
-        expr_dump(out, p->right_keys.at[0]);
+        text_addf(out, " %s", join_kind_text(p->kind));
+        join_keys(out, p);
         break;
     case PLAN_FILTER: text_adds(out, " "); exprs(out, &p->conditions, " AND "); break;
     case PLAN_JOIN:
         text_addf(out, " %s by %s", join_kind_text(p->kind), explain_join_method(p));
-        for (int k = 0; k < p->left_keys.n; k++) {
-            text_adds(out, k ? ", " : " ");
-            expr_dump(out, p->left_keys.at[k]);
-            text_adds(out, " = ");
-            expr_dump(out, p->right_keys.at[k]);
-        }
+        join_keys(out, p);
         if (p->conditions.n) { text_adds(out, " on "); exprs(out, &p->conditions, " AND "); }
         break;
     case PLAN_GROUP:
@@ -156,30 +158,41 @@ bool explain_modify_command(const StatementPlan *p, Eval *show, bson_t *command,
     return update ? mql_update(&em, r->modify, p->modify, command, never) : mql_delete(&em, r->modify, p->modify, command, never);
 }
 
-void explain_plan(Text *out, const StatementPlan *p, Eval *show, const Exec *x) {
+static void explain_statement(Text *out, const StatementPlan *p, Eval *show, const Exec *x, int depth) {
     const Resolved *r = p->resolved;
-    int depth = 0;
     if (r->insert) {
+        indent(out, depth);
         text_addf(out, "Insert " STR_FMT "%s\n", STR_ARG(r->insert->table->name), r->insert->on_conflict ? (r->insert->do_nothing ? " on conflict do nothing" : " on conflict do update") : "");
-        depth = 1;
+        depth++;
     }
     if (r->modify) {
         bool update = r->modify->set.n > 0;
+        indent(out, depth);
         text_addf(out, "%s " STR_FMT " by %s", update ? "Update" : "Delete", STR_ARG(r->modify->table->name), p->modify->method == MODIFY_COMMAND ? "command" : "rows");
         if (p->modify->match.n) { text_adds(out, " match "); exprs(out, &p->modify->match, " AND "); }
         text_adds(out, "\n");
         if (p->modify->method == MODIFY_COMMAND && show) {
             bson_t command = BSON_INITIALIZER;
             bool never = false;
-            text_adds(out, "  MongoDB: ");
+            indent(out, depth + 1);
+            text_adds(out, "MongoDB: ");
             if (!explain_modify_command(p, show, &command, &never)) text_addf(out, "%s", show->error ? show->error->message : "error");
             else json_line(out, &command);
             text_adds(out, "\n");
             bson_destroy(&command);
         }
-        depth = 1;
+        depth++;
     }
     if (p->query) explain_query(out, p->query, show, x, depth);
+}
+
+void explain_plan(Text *out, const StatementPlan *p, Eval *show, const Exec *x) {
+    const Resolved *r = p->resolved;
+    explain_statement(out, p, show, x, 0);
+    for (int i = 0; i < p->parts.n; i++) {
+        text_addf(out, "CTE " STR_FMT "\n", STR_ARG(r->parts.at[i]->cte->name));
+        explain_statement(out, p->parts.at[i], show, x, 1);
+    }
     for (int i = 0; i < r->ctes.n; i++) {
         if (!r->ctes.at[i]->materialised) continue;
         text_addf(out, "CTE " STR_FMT "\n", STR_ARG(r->ctes.at[i]->name));
@@ -220,13 +233,8 @@ static bool mql_node(Text *out, const QueryPlan *qp, const Plan *p, Eval *show) 
 
 static bool mql_query(Text *out, const QueryPlan *qp, Eval *show) { return mql_node(out, qp, qp->root, show); }
 
-bool explain_mql(Text *out, const StatementPlan *p, Eval *show) {
+static bool mql_write(Text *out, const StatementPlan *p, Eval *show) {
     const Resolved *r = p->resolved;
-    for (int i = 0; i < r->ctes.n; i++)
-        if (r->ctes.at[i]->materialised && !mql_query(out, r->ctes.at[i]->query->plan, show)) return false;
-    for (int i = 0; i < r->sublinks.n; i++)
-        if (!r->sublinks.at[i]->unnested && !mql_query(out, r->sublinks.at[i]->subquery->plan, show)) return false;
-    if (p->query && !mql_query(out, p->query, show)) return false;
     if (r->insert) text_addf(out, "{ \"insert\" : \"" STR_FMT "\", \"documents\" : [ ... ] }\n", STR_ARG(r->insert->table->name));
     if (r->modify) {
         if (p->modify->method == MODIFY_COMMAND) {
@@ -240,4 +248,18 @@ bool explain_mql(Text *out, const StatementPlan *p, Eval *show) {
         text_addf(out, "{ \"%s\" : \"" STR_FMT "\", \"%s\" : [ one operation per row, by _id ] }\n", update ? "update" : "delete", STR_ARG(r->modify->table->name), update ? "updates" : "deletes");
     }
     return true;
+}
+
+bool explain_mql(Text *out, const StatementPlan *p, Eval *show) {
+    const Resolved *r = p->resolved;
+    for (int i = 0; i < r->ctes.n; i++)
+        if (r->ctes.at[i]->materialised && !mql_query(out, r->ctes.at[i]->query->plan, show)) return false;
+    for (int i = 0; i < r->sublinks.n; i++)
+        if (!r->sublinks.at[i]->unnested && !mql_query(out, r->sublinks.at[i]->subquery->plan, show)) return false;
+    for (int i = 0; i < p->parts.n; i++)
+        if (p->parts.at[i]->query && !mql_query(out, p->parts.at[i]->query, show)) return false;
+    if (p->query && !mql_query(out, p->query, show)) return false;
+    for (int i = 0; i < p->parts.n; i++)
+        if (!mql_write(out, p->parts.at[i], show)) return false;
+    return mql_write(out, p, show);
 }

@@ -121,12 +121,24 @@ static void modify_node(Text *out, const StatementPlan *p, Eval *show, const Exe
     text_adds(out, "}");
 }
 
+static void statement_node(Text *out, const StatementPlan *p, Eval *show, const Exec *x) {
+    if (p->resolved->query) node(out, p->query, p->query->root, show, x);
+    else modify_node(out, p, show, x);
+}
+
 void explain_json(Text *out, const StatementPlan *p, Eval *show, const Exec *x, int64_t round_trips, double milliseconds) {
     const Resolved *r = p->resolved;
     text_adds(out, "[{\"Plan\": ");
-    if (r->insert || r->modify) modify_node(out, p, show, x);
-    else node(out, p->query, p->query->root, show, x);
+    statement_node(out, p, show, x);
     int n = 0;
+    for (int i = 0; i < p->parts.n; i++) {
+        if (!n) member(out, "CTEs");
+        text_adds(out, n++ ? ", {\"Name\": " : "[{\"Name\": ");
+        json_quote(out, r->parts.at[i]->cte->name);
+        member(out, "Plan");
+        statement_node(out, p->parts.at[i], show, x);
+        text_adds(out, "}");
+    }
     for (int i = 0; i < r->ctes.n; i++) {
         if (!r->ctes.at[i]->materialised) continue;
         if (!n) member(out, "CTEs");

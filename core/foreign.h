@@ -11,8 +11,8 @@ Foreign *foreign_new(void);
 void foreign_free(Foreign *f);              /* NULL is fine */
 void foreign_clear(Foreign *f);
 bool foreign_any(const Foreign *f);
-/* A row of the child now has `value` in the key's column, or (`removed`) a row of the parent with that value went or changed. NULLs are ignored. */
-void foreign_note(Foreign *f, const ForeignKey *key, const Value *value, bool removed);
+/* The child now has `row`, or (`removed`) this row of the parent went or changed. With a NULL in the key's columns it refers to nothing, and nothing to it (MATCH SIMPLE). */
+void foreign_note(Foreign *f, const ForeignKey *key, const Value *row, bool removed);
 /* Rows of `parent` that keys refer to go, whatever becomes of those that refer to them. */
 void foreign_note_parent(Foreign *f, const Table *parent);
 /* Inside the open (or the statement's) transaction, after its writes: from now on no other transaction that refers to the same parents, or removes them, commits before this one ends;

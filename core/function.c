@@ -336,7 +336,7 @@ RULE(rule_array) {
     return false;
 }
 RULE(rule_element) {
-    if (args[0].tag == TYPE_ARRAY) return answer(out, (Type){args[0].element, -1, -1, TYPE_UNKNOWN});
+    if (args[0].tag == TYPE_ARRAY) return answer(out, type_of(args[0].element));
     if (is_json(args[0])) return answer(out, TYPE(JSON));
     return is_unknown(args[0]) && answer(out, TYPE(UNKNOWN));
 }

@@ -138,7 +138,7 @@ static bool read_stored(Eval *ev, const Value *v, Type array, const Value **item
     Value *kept = arena_copy(ev->arena, *items, sizeof(Value) * (size_t)(*n ? *n : 1)), item, typed;
     JsonIter it = json_iter(v);
     for (int i = 0; i < *n && json_next(&it, NULL, &item); i++)
-        if (kept[i].type != SQM_NULL && !json_value_as(item, (Type){array.element, -1, -1, TYPE_UNKNOWN}, &typed)) kept[i] = item;
+        if (kept[i].type != SQM_NULL && !json_value_as(item, type_of(array.element), &typed)) kept[i] = item;
     *items = kept;
     return true;
 }

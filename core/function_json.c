@@ -51,7 +51,7 @@ static bool read_path(Eval *ev, const Value *v, Str **steps, int *n, bool *null)
     Value path = *v;
     const Value *items;
     *null = false;
-    if (v->type == SQM_TEXT && !cast_value(ev, v, (Type){TYPE_ARRAY, -1, -1, TYPE_TEXT}, &path)) return false;
+    if (v->type == SQM_TEXT && !cast_value(ev, v, type_array(TYPE_TEXT), &path)) return false;
     if (!array_items(ev, &path, &items, n)) return scalar_fail(ev, SQM_ERROR_DATATYPE_MISMATCH, "a JSON path must be an array of text");
     *steps = NEW_ARRAY(ev->arena, Str, *n ? *n : 1);
     for (int i = 0; i < *n; i++) {
@@ -252,7 +252,7 @@ static bool has_keys(Eval *ev, const Value *args, bool all, Value *out) {
     const Value *items;
     int count;
     if (!read_json(ev, &args[0], &v)) return false;
-    if (keys.type == SQM_TEXT && !cast_value(ev, &args[1], (Type){TYPE_ARRAY, -1, -1, TYPE_TEXT}, &keys)) return false;
+    if (keys.type == SQM_TEXT && !cast_value(ev, &args[1], type_array(TYPE_TEXT), &keys)) return false;
     if (!array_items(ev, &keys, &items, &count)) return scalar_fail(ev, SQM_ERROR_DATATYPE_MISMATCH, "an array of text is needed on the right");
     bool result = all;
     for (int i = 0; i < count && result == all; i++) {

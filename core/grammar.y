@@ -109,8 +109,10 @@ semicolons ::= semicolons SEMI. { p->after_semicolon = true; }
 
 %type stmt {Stmt *}
 %type dml {Stmt *}
+%type write {Stmt *}
 stmt(A) ::= dml(A).
 
+dml(A) ::= write(A).
 dml(A) ::= select(S). { A = parse_stmt(p, STMT_SELECT, S->pos.at); A->select = S; }
 
 /* ---- queries: the shape is PostgreSQL's, which keeps ((SELECT 1)) free of conflicts ---- */
@@ -196,8 +198,8 @@ ctes(A) ::= cte(E). { A = (AstCtes){0}; PUSH(A, *E); }
 ctes(A) ::= ctes(A) COMMA cte(E). { PUSH(A, *E); }
 %type cte {AstCte *}
 %type ctes {AstCtes}
-cte(A) ::= ID(N) names_opt(C) AS materialized LP select(S) RP. { A = NEW(p->arena, AstCte); *A = (AstCte){N.text, C, S, token_pos(N)}; }
-cte(A) ::= ID names_opt AS materialized LP INSERT|UPDATE|DELETE(T). { A = NULL; parse_refuse(p, token_pos(T), "a data-modifying WITH query"); }
+cte(A) ::= ID(N) names_opt(C) AS materialized LP select(S) RP. { A = NEW(p->arena, AstCte); *A = (AstCte){.name = N.text, .columns = C, .select = S, .pos = token_pos(N)}; }
+cte(A) ::= ID(N) names_opt(C) AS materialized LP write(S) RP. { A = NEW(p->arena, AstCte); *A = (AstCte){.name = N.text, .columns = C, .write = S, .pos = token_pos(N)}; parse_written(p, S); }
 materialized ::= .
 materialized ::= MATERIALIZED.
 materialized ::= NOT MATERIALIZED.
@@ -236,6 +238,7 @@ alias(A) ::= as_opt ID(N) LP names(L) RP. { A = NEW(p->arena, Alias); *A = (Alia
 as_opt ::= .
 as_opt ::= AS.
 
+%type relname {Token}
 %type qname {Token}
 qname(A) ::= ID(A).
 qname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, S.at).len}; A.text = parse_table_name(p, S, N); }
@@ -244,7 +247,9 @@ qname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, 
 ordinality_opt(A) ::= . { A = false; }
 ordinality_opt(A) ::= WITH ORDINALITY. { A = true; }
 
-tableref(A) ::= qname(N) alias_opt(L). { A = parse_from(p, FROM_TABLE, N.at, L); A->name = N.text; }
+relname(A) ::= ID(A).
+relname(A) ::= ID(S) DOT label(N). { A = (Token){.at = S.at, .len = parse_span(p, S.at).len}; A.text = parse_relation_name(p, S, N); }
+tableref(A) ::= relname(N) alias_opt(L). { A = parse_from(p, FROM_TABLE, N.at, L); A->name = N.text; }
 tableref(A) ::= func(F) ordinality_opt(O) alias_opt(L). { A = parse_from(p, FROM_FUNCTION, F->pos.at, L); A->function = F; A->with_ordinality = O; A->height = F->height + 1; }
 tableref(A) ::= LATERAL(T) func(F) ordinality_opt(O) alias_opt(L). { A = parse_from(p, FROM_FUNCTION, T.at, L); A->function = F; A->with_ordinality = O; A->lateral = true; A->height = F->height + 1; }
 tableref(A) ::= selectwp(S) alias_opt(L). { A = parse_from(p, FROM_SELECT, S->pos.at, L); A->select = S; A->height = S->height + 1; }
@@ -603,7 +608,7 @@ modifiers_opt(A) ::= LP exprs(L) RP. { A = L; }
 %type conflict_opt {AstInsert *}
 %type conflict_target {AstInsert *}
 %type returning_opt {AstTargets}
-dml(A) ::= with_opt(W) INSERT(T) INTO insert_into(I) insert_source(S) conflict_opt(C) returning_opt(R). {
+write(A) ::= with_opt(W) INSERT(T) INTO insert_into(I) insert_source(S) conflict_opt(C) returning_opt(R). {
     A = parse_stmt(p, STMT_INSERT, T.at);
     A->insert = S;
     S->with = W.list;
@@ -660,7 +665,7 @@ assign(A) ::= LP(T) names(L) RP EQ row(R). { A = (AstAssigns){0}; AstExpr *e = p
 assign(A) ::= LP(T) names(L) RP EQ ROW row(R). { A = (AstAssigns){0}; AstExpr *e = parse_list(p, AST_ROW, T.at, &R); parse_assign_row(p, &A, T.at, &L, e); }
 assign(A) ::= LP(T) names(L) RP EQ selectwp(S). { A = (AstAssigns){0}; parse_assign_select(p, &A, T.at, &L, S); }
 
-dml(A) ::= with_opt(W) UPDATE(T) only_opt qname(N) alias_opt(L) SET assigns(S) from_opt(F) where_opt(C) returning_opt(R). {
+write(A) ::= with_opt(W) UPDATE(T) only_opt qname(N) alias_opt(L) SET assigns(S) from_opt(F) where_opt(C) returning_opt(R). {
     A = parse_stmt(p, STMT_UPDATE, T.at);
     A->update = NEW(p->arena, AstUpdate);
     *A->update = (AstUpdate){.with = W.list, .recursive = W.recursive, .table = N.text, .alias = L ? L->name : (Str){0}, .table_pos = token_pos(N),
@@ -669,7 +674,7 @@ dml(A) ::= with_opt(W) UPDATE(T) only_opt qname(N) alias_opt(L) SET assigns(S) f
 %type using_opt {AstFroms}
 using_opt(A) ::= . { A = (AstFroms){0}; }
 using_opt(A) ::= USING froms(L). { A = L; }
-dml(A) ::= with_opt(W) DELETE(T) FROM only_opt qname(N) alias_opt(L) using_opt(U) where_opt(C) returning_opt(R). {
+write(A) ::= with_opt(W) DELETE(T) FROM only_opt qname(N) alias_opt(L) using_opt(U) where_opt(C) returning_opt(R). {
     A = parse_stmt(p, STMT_DELETE, T.at);
     A->delete_ = NEW(p->arena, AstDelete);
     *A->delete_ = (AstDelete){.with = W.list, .recursive = W.recursive, .table = N.text, .alias = L ? L->name : (Str){0}, .table_pos = token_pos(N),
@@ -762,11 +767,11 @@ nulls_distinct(A) ::= NULLS NOT DISTINCT. { A = true; }
 %type check {AstConstraint *}
 %type references {AstConstraint *}
 check(A) ::= CHECK(K) LP(T) expr(E) RP(U). { A = parse_constraint(p, CONSTRAINT_CHECK, K.at); A->check = E; A->check_text = parse_expr_text(p, E, (Pos){T.at + 1, U.at - T.at - 1}); }
-references(A) ::= REFERENCES(T) qname(N) names_opt(L) fk_actions(D). { A = parse_constraint(p, CONSTRAINT_FOREIGN_KEY, T.at); A->references = N.text; A->references_columns = L; A->on_delete = D; }
-%type fk_actions {Str}
-fk_actions(A) ::= . { A = (Str){0}; }
-fk_actions(A) ::= fk_actions ON DELETE fk_action(W). { A = W; }
-fk_actions(A) ::= fk_actions(B) ON(T) UPDATE fk_action(W). { A = B; parse_update_action(p, T.at, W); }
+references(A) ::= REFERENCES(T) qname(N) names_opt(L) fk_actions(D). { A = parse_constraint(p, CONSTRAINT_FOREIGN_KEY, T.at); A->references = N.text; A->references_columns = L; A->actions = D; }
+%type fk_actions {AstActions}
+fk_actions(A) ::= . { A = (AstActions){0}; }
+fk_actions(A) ::= fk_actions(B) ON DELETE fk_action(W). { A = B; A.on_delete = W; }
+fk_actions(A) ::= fk_actions(B) ON UPDATE fk_action(W). { A = B; A.on_update = W; }
 fk_actions(A) ::= fk_actions(B) MATCH(T) ID(N). { A = B; if (!str_ieq(N.text, STR("simple"))) parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
 fk_actions(A) ::= fk_actions(B) MATCH(T) FULL. { A = B; parse_refuse(p, token_pos(T), "MATCH other than SIMPLE"); }
 %type fk_action {Str}

@@ -46,6 +46,7 @@ typedef struct JoinNode {
     Hash fetched;               /* key values the table already has the rows of */
     Rows fetched_keys;
     KeyFilter filter;
+    int column;                 /* its column */
 } JoinNode;
 
 static JoinKind kind_of(const JoinNode *j) { return j->node.plan->kind; }
@@ -153,7 +154,7 @@ static int fill_batch(JoinNode *j) {
     if (r == 0) j->left_ended = true;
     j->filter.values = wanted;
     if (r >= 0 && !fetch_right(j, n_wanted)) r = -1;
-    j->filter = (KeyFilter){.column = j->filter.column};
+    j->filter = (KeyFilter){.width = 1, .columns = &j->column};
     arena_free(&list);
     return r < 0 ? -1 : j->batch.n > 0;
 }
@@ -421,7 +422,8 @@ Node *join_node(QueryRun *run, const Plan *plan) {
         if (!j->scan) j->method = METHOD_HASH;
     }
     if (j->method == METHOD_KEY) {
-        j->filter.column = plan->right_keys.at[plan->key]->column;
+        j->column = plan->right_keys.at[plan->key]->column;
+        j->filter = (KeyFilter){.width = 1, .columns = &j->column};
         layout_init(&j->left_layout, a, &plan->left->slots, j->n_keys);
         for (int i = 0; i < j->n_keys; i++) layout_extra(&j->left_layout, i, plan->left_keys.at[i]);
         j->left_values = NEW_ARRAY(a, Value, j->n_keys + 1);

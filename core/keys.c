@@ -1,9 +1,9 @@
 /* keys.c - PLAN_KEYS: the values that a scan is asked by. PLAN_CHOOSE: whether they are few enough for one command.
  *
  *     Scan author a (Keys SEMI a.id = b.author_id (Scan book b match pages > 900))
- * KEYS gives the distinct values of right_keys[0] over its left input, NULL excepted, and keeps them: the scan above reads them all before it sends anything.
+ * KEYS gives the distinct values of right_keys over its left input, those with a NULL excepted, and keeps them: the scan above reads them all before it sends anything.
  * Run again, it gives the same values without asking when its input is static.
- * CHOOSE: reads the KEYS of the scan in its left input first. When each has at most KEYS_IN_COMMAND values (and KEYS_BYTES of them), the left input runs, else the
+ * CHOOSE: reads the KEYS of the scan in its left input first. When each has at most KEYS_IN_COMMAND values (TUPLE_BRANCHES of several columns, and KEYS_BYTES of them), the left input runs, else the
  * right one, which makes the same rows by joins. The choice stands until the node is run again. */
 #include "node.h"
 
@@ -11,9 +11,11 @@ enum { KEYS_IN_COMMAND = 20000, KEYS_BYTES = 4 << 20 };
 
 typedef struct KeysNode {
     Node node;
-    Rows rows;                  /* one value each */
+    int width;                  /* columns of the key */
+    Rows rows;                  /* `width` values each */
     Hash seen;
     Value *values;              /* rows as one array, once ended; in rows.arena */
+    int *columns;               /* of the scan's table */
     bool ended, has_null, known, is_static;
 } KeysNode;
 
@@ -21,16 +23,17 @@ static int keys_next(Node *n) {
     KeysNode *k = (KeysNode *)n;
     int r;
     while (!k->ended && (r = node_next(n->left)) != 0) {
-        Value v;
-        if (r < 0 || !eval(n->ev, n->plan->right_keys.at[0], &v)) return -1;
-        uint64_t h = keys_hash(&v, 1);
-        if (v.type == SQM_NULL) k->has_null = true;
-        if (v.type == SQM_NULL || hash_find(&k->seen, h, &v) >= 0) {
+        bool null;
+        Value *key = NEW_ARRAY(&n->scratch, Value, k->width);
+        if (r < 0 || !keys_eval(n->ev, &n->plan->right_keys, key, &null)) return -1;
+        uint64_t h = keys_hash(key, k->width);
+        k->has_null |= null;
+        if (null || hash_find(&k->seen, h, key) >= 0) {
             node_scratch(n);
             continue;
         }
-        Value *kept = rows_new(&k->rows, 1);
-        kept[0] = value_keep(&k->rows.arena, &v);
+        Value *kept = rows_new(&k->rows, k->width);
+        for (int i = 0; i < k->width; i++) kept[i] = value_keep(&k->rows.arena, &key[i]);
         return rows_push(&k->rows, kept) && hash_add(&k->seen, h, kept) ? 1 : -1;
     }
     k->ended = true;
@@ -61,7 +64,10 @@ static const NodeOps keys_ops = {keys_next, keys_rescan, keys_close, NULL};
 Node *keys_node(QueryRun *run, const Plan *plan) {
     KeysNode *k = node_init(run, plan, sizeof *k, &keys_ops);
     k->rows.x = run->x;
-    hash_init(&k->seen, run->x, 0, 1);
+    k->width = plan->right_keys.n;
+    k->columns = NEW_ARRAY(&run->arena, int, k->width);
+    for (int i = 0; i < k->width; i++) k->columns[i] = plan->left_keys.at[i]->column;
+    hash_init(&k->seen, run->x, 0, k->width);
     return &k->node;
 }
 
@@ -71,24 +77,24 @@ bool keys_read(Node *n, KeyFilter *out) {
     while (!k->ended && (r = node_next(n)) != 0)
         if (r < 0) return false;
     if (!k->values) {
-        k->values = NEW_ARRAY(&k->rows.arena, Value, k->rows.n + 1);
-        for (int i = 0; i < k->rows.n; i++) k->values[i] = k->rows.at[i][0];
+        k->values = NEW_ARRAY(&k->rows.arena, Value, k->rows.n * k->width + 1);
+        for (int i = 0; i < k->rows.n; i++) memcpy(&k->values[i * k->width], k->rows.at[i], sizeof *k->values * (size_t)k->width);
         if (!rows_charge(&k->rows)) return false;
     }
     const Plan *p = n->plan;
-    *out = (KeyFilter){.column = p->left_keys.at[0]->column, .values = k->values, .n = k->rows.n, .none = p->kind == JOIN_ANTI,
+    *out = (KeyFilter){.width = k->width, .columns = k->columns, .values = k->values, .n = k->rows.n, .none = p->kind == JOIN_ANTI,
                        .null_aware = p->null_aware, .has_null = k->has_null};
     return true;
 }
 
 bool keys_has(const Node *n, const Value *v) {
     const KeysNode *k = (const KeysNode *)n;
-    return hash_find(&k->seen, keys_hash(v, 1), v) >= 0;
+    return hash_find(&k->seen, keys_hash(v, k->width), v) >= 0;
 }
 
 bool keys_are_few(const Node *n) {
     const KeysNode *k = (const KeysNode *)n;
-    return k->rows.n <= KEYS_IN_COMMAND && k->rows.arena.total <= KEYS_BYTES;
+    return k->rows.n <= (k->width > 1 ? TUPLE_BRANCHES : KEYS_IN_COMMAND) && k->rows.arena.total <= KEYS_BYTES;
 }
 
 /* ---- choose ---- */

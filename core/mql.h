@@ -60,9 +60,18 @@ bool mql_express(Emit *em, const Expr *e, bson_t *out, const char *key);
 bool mql_can_assign(const Expr *e, const Rel *rel, int column);
 bool mql_express_assign(Emit *em, const Expr *e, bson_t *out, const char *key);
 
-/* Rows to fetch by key: column IN values (no NULLs, distinct). `none`: those whose column is in none of them, which a NULL is not either, or (null_aware: NOT IN)
- * may be: then NULLs are out unless there are no values at all, and with has_null everything is. */
-typedef struct KeyFilter { int column; const Value *values; int n; bool none, null_aware, has_null; } KeyFilter;
+/* Documents that have one of several tuples of values (mql_tuple.c). add: the tuple stays where it is until the end. full: more would be too much for one command. */
+enum { TUPLE_BRANCHES = 1000, TUPLE_BYTES = 8 << 20 };
+typedef struct TupleField { Str name; Type type; } TupleField;
+typedef struct TupleFilter { const TupleField *fields; int width, n; struct TupleBranch *branches; int n_branches, cap; uint32_t bytes; } TupleFilter;
+void tuple_filter_begin(TupleFilter *t, const TupleField *fields, int width);
+void tuple_filter_add(TupleFilter *t, const Value *tuple);
+bool tuple_filter_full(const TupleFilter *t);
+void tuple_filter_end(TupleFilter *t, bson_t *filter);
+
+/* Rows to fetch by key: columns IN values (no NULLs, distinct; `width` values for each of the n keys). `none` (of one column): those whose column is in none of them, which
+ * a NULL is not either, or (null_aware: NOT IN) may be: then NULLs are out unless there are no values at all, and with has_null everything is. */
+typedef struct KeyFilter { int width; const int *columns; const Value *values; int n; bool none, null_aware, has_null; } KeyFilter;
 /* What is asked of a SCAN beyond its plan. */
 typedef struct ScanRequest {
     const KeyFilter *keys;          /* all of them */

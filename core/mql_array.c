@@ -197,7 +197,7 @@ static bool add_exists(Emit *em, const Expr *e, bson_t *list, int *n, bool *neve
 
 typedef enum ArrayTest { TEST_NONE, TEST_ANY, TEST_CONTAINS, TEST_CONTAINED, TEST_OVERLAP, TEST_SIZE } ArrayTest;
 
-static bool scalar_elements(const Expr *e) { return mql_told_apart((Type){e->type.element, -1, -1, TYPE_UNKNOWN}); }
+static bool scalar_elements(const Expr *e) { return mql_told_apart(type_of(e->type.element)); }
 
 static bool is_count(const Expr *e, const Rel *rel) {
     if (e->tag != EXPR_FUNC || !e->args.n || !mql_is_array_place(e->args.at[0], rel, 0)) return false;
@@ -279,7 +279,7 @@ static bool possible_items(Emit *em, const Expr *e, Type element, const Value *v
     const Value *given;
     int count;
     Value array = *v;
-    if (v->type == SQM_TEXT && !cast_value(em->ev, v, (Type){TYPE_ARRAY, -1, -1, element.tag}, &array)) return false;
+    if (v->type == SQM_TEXT && !cast_value(em->ev, v, type_array(element.tag), &array)) return false;
     if (!array_items(em->ev, &array, &given, &count)) return eval_fail(em->ev, e, SQM_ERROR_DATATYPE_MISMATCH, "an array is needed, not %s", value_type_name(v));
     Value *kept = NEW_ARRAY(em->arena, Value, count + 1);
     *n = 0;
@@ -502,7 +502,7 @@ bool mql_add_array(Emit *em, const Expr *e, bool want, bson_t *list, int *n) {
     ArrayTest test = classify(e, em->rel, &array, &constant);
     const Expr *place = test == TEST_SIZE ? array->args.at[0] : array;
     Place at = mql_place(em->arena, em->rel, place);
-    Type element = {place->type.element, -1, -1, TYPE_UNKNOWN};
+    Type element = type_of(place->type.element);
     Value v;
     bool unbound, all_can = false;
     int parameter = 0, n_items = 0;

@@ -27,7 +27,7 @@ static bool can_array_value(const Expr *e, const Rel *rel) {
     bool first = is_call(e, "array_prepend");
     if (!first && !is_call(e, "array_append") && !is_call(e, "array_remove") && !is_call(e, "array_replace")) return false;
     const Expr *array = e->args.at[first];
-    Type element = {array->type.element, -1, -1, TYPE_UNKNOWN};
+    Type element = type_of(array->type.element);
     if (!mql_is_array_place(array, rel, 0) || !mql_told_apart(element) || element.tag == TYPE_UUID) return false;
     for (int i = 0; i < e->args.n; i++)
         if (i != first && !is_literal(e->args.at[i])) return false;
@@ -90,7 +90,7 @@ static bool append_item(Emit *em, const Expr *e, Type element, bson_t *out, cons
 static bool express_array_value(Emit *em, const Expr *e, bson_t *out, const char *key) {
     bool first = is_call(e, "array_prepend"), remove = is_call(e, "array_remove"), ok = true;
     const Expr *array = e->args.at[first];
-    Type element = {array->type.element, -1, -1, TYPE_UNKNOWN};
+    Type element = type_of(array->type.element);
     bson_t child, args, parts, empty, item;
     bson_append_document_begin(out, key, -1, &child);
     if (!remove && !is_call(e, "array_replace")) {

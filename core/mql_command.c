@@ -367,9 +367,22 @@ static void key_list(Emit *em, const KeyFilter *keys, bson_t *ops) {
     bson_append_array_end(ops, &list);
 }
 
+static void tuple_keys(Emit *em, const KeyFilter *keys, bson_t *out) {
+    TupleField *fields = NEW_ARRAY(em->arena, TupleField, keys->width);
+    TupleFilter t;
+    for (int i = 0; i < keys->width; i++) fields[i] = (TupleField){rel_field(em->rel, keys->columns[i]), TYPE(UNKNOWN)};
+    tuple_filter_begin(&t, fields, keys->width);
+    for (int i = 0; i < keys->n; i++) tuple_filter_add(&t, &keys->values[i * keys->width]);
+    tuple_filter_end(&t, out);
+}
+
 static void key_filter(Emit *em, const KeyFilter *keys, bson_t *out) {
     bson_t ops;
-    Str field = rel_field(em->rel, keys->column);
+    if (keys->width > 1) {
+        tuple_keys(em, keys, out);
+        return;
+    }
+    Str field = rel_field(em->rel, keys->columns[0]);
     if (keys->n == 1 && !keys->none && str_is(field, "_id") && (keys->values[0].type == SQM_INT || keys->values[0].type == SQM_TEXT)) {     /* the server's fast path */
         mql_value(out, "_id", &keys->values[0]);
         return;
@@ -380,16 +393,32 @@ static void key_filter(Emit *em, const KeyFilter *keys, bson_t *out) {
     bson_append_document_end(out, &ops);
 }
 
-/* What a dump shows for keys that nobody has read: {author_id: {$in: {$keys: "b.id"}}}. */
-static void show_keys(Emit *em, const Plan *keys, bson_t *out) {
-    bson_t ops, of;
+static void show_key(Emit *em, const Plan *keys, int i, bson_t *out, const char *key) {
+    bson_t of;
     Text text = {.arena = em->arena};
-    Str field = rel_field(em->rel, keys->left_keys.at[0]->column);
-    expr_dump(&text, keys->right_keys.at[0]);
-    bson_append_document_begin(out, field.p, (int)field.n, &ops);
-    bson_append_document_begin(&ops, keys->kind == JOIN_ANTI ? "$nin" : "$in", -1, &of);
+    expr_dump(&text, keys->right_keys.at[i]);
+    bson_append_document_begin(out, key, -1, &of);
     bson_append_utf8(&of, "$keys", -1, text.p, (int)text.n);
-    bson_append_document_end(&ops, &of);
+    bson_append_document_end(out, &of);
+}
+
+/* What a dump shows for keys that nobody has read: {author_id: {$in: {$keys: "b.id"}}}, of several columns {$or: [{shop: {$keys: "s.shop"}, number: {$keys: "s.number"}}]}. */
+static void show_keys(Emit *em, const Plan *keys, bson_t *out) {
+    bson_t ops, list;
+    Str field = rel_field(em->rel, keys->left_keys.at[0]->column);
+    if (keys->left_keys.n > 1) {
+        BSON_APPEND_ARRAY_BEGIN(out, "$or", &list);
+        BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &ops);
+        for (int i = 0; i < keys->left_keys.n; i++) {
+            field = rel_field(em->rel, keys->left_keys.at[i]->column);
+            show_key(em, keys, i, &ops, arena_str(em->arena, field.p, field.n).p);
+        }
+        bson_append_document_end(&list, &ops);
+        bson_append_array_end(out, &list);
+        return;
+    }
+    bson_append_document_begin(out, field.p, (int)field.n, &ops);
+    show_key(em, keys, 0, &ops, keys->kind == JOIN_ANTI ? "$nin" : "$in");
     bson_append_document_end(out, &ops);
 }
 

@@ -14,7 +14,7 @@ static bool is_index(const Expr *step) { return step->tag == EXPR_CONST && step-
 
 /* A declared array's elements of another class are NULL: so they are to a JSON_VALUE that returns the same class. */
 static bool root_fits(const Expr *e) {
-    Type root = e->args.at[0]->type, element = {root.element, -1, -1, TYPE_UNKNOWN};
+    Type root = e->args.at[0]->type, element = type_of(root.element);
     if (root.tag != TYPE_ARRAY || element.tag == TYPE_UNKNOWN) return true;
     return e->args.n == 2 && (element.tag == e->type.tag || (type_is_text(element) && type_is_text(e->type)));
 }

@@ -104,7 +104,7 @@ void probe_command(Exec *x, PlanStats *s, const bson_t *command);
 
 /* KEYS: all its values, as the filter they are to the scan above. Their column is the scan's. */
 bool keys_read(Node *keys, KeyFilter *out);
-bool keys_has(const Node *keys, const Value *v);                        /* after keys_read; `v` isn't NULL */
+bool keys_has(const Node *keys, const Value *v);                        /* after keys_read; the values of a key, no NULL among them */
 bool keys_are_few(const Node *keys);                                    /* do they fit into one command? */
 
 /* ---- memory (rows.c) ---- */
@@ -130,6 +130,8 @@ bool rows_push(Rows *r, Value *row);                                    /* false
 bool rows_charge(Rows *r);                                              /* after writing into r->arena */
 void rows_clear(Rows *r);
 void rows_free(Rows *r);
+/* These are the rows of a CTE that isn't a query. They stay the caller's. */
+bool cte_give(Exec *x, const Cte *cte, const Rows *rows);
 
 /* How a row is packed: the child's slots, then extra values (keys, arguments). An extra that is a plain slot shares its copy. */
 typedef struct Layout { const Ints *slots; int n_slots, n_extra; int *source; } Layout;

@@ -527,6 +527,12 @@ AstExpr *parse_parameter(Parse *p, Token t) {
 
 /* ---- queries ---- */
 
+void parse_written(Parse *p, const Stmt *write) {
+    const AstCtes *with = write->insert ? &write->insert->with : write->update ? &write->update->with : &write->delete_->with;
+    for (int i = 0; i < with->n; i++)
+        if (with->at[i].write) fail(p->cc, SQM_ERROR_NOT_SUPPORTED, with->at[i].pos, "WITH clause containing a data-modifying statement must be at the top level");
+}
+
 AstSelect *parse_select(Parse *p, int at) {
     AstSelect *s = NEW(p->arena, AstSelect);
     s->pos = parse_span(p, at);
@@ -535,7 +541,8 @@ AstSelect *parse_select(Parse *p, int at) {
 
 AstSelect *parse_query(Parse *p, AstSelect *s) {
     int h = 1;
-    for (int i = 0; i < s->with.n; i++) grow(p, &h, s->with.at[i].select->height, s->pos);
+    for (int i = 0; i < s->with.n; i++)
+        if (s->with.at[i].select) grow(p, &h, s->with.at[i].select->height, s->pos);
     if (s->left) grow(p, &h, s->left->height, s->pos);
     if (s->right) grow(p, &h, s->right->height, s->pos);
     for (int i = 0; i < s->values.n; i++) grow_list(p, &h, &s->values.at[i], s->pos);
@@ -594,6 +601,11 @@ Str parse_table_name(Parse *p, Token schema, Token name) {
     if (str_ieq(schema.text, STR("public"))) return name.text;
     fail_hint(p->cc, SQM_ERROR_NOT_SUPPORTED, token_pos(schema), "If the collection's name has a dot in it, put double quotes around the whole name.",
               "schema \"" STR_FMT "\": schemas are not supported", STR_ARG(schema.text));
+}
+
+Str parse_relation_name(Parse *p, Token schema, Token name) {
+    if (!str_ieq(schema.text, STR("information_schema"))) return parse_table_name(p, schema, name);
+    return arena_printf(p->arena, "information_schema." STR_FMT, STR_ARG(name.text));
 }
 
 AstFrom *parse_from(Parse *p, AstFromTag tag, int at, const Alias *alias) {
@@ -730,10 +742,6 @@ void parse_deferrable(Parse *p, AstConstraint *c, bool deferrable, bool initiall
 AstConstraint *parse_last_constraint(Parse *p, const AstColumnDef *column) {
     if (column->constraints.n == 0) fail(p->cc, SQM_ERROR_SYNTAX, column->pos, "DEFERRABLE does not follow a constraint");
     return column->constraints.at[column->constraints.n - 1];
-}
-
-void parse_update_action(Parse *p, int at, Str what) {
-    if (what.n) fail(p->cc, SQM_ERROR_NOT_SUPPORTED, parse_span(p, at), "ON UPDATE " STR_FMT " of a foreign key is not supported", STR_ARG(what));
 }
 
 Stmt *parse_explain_option(Parse *p, Stmt *s, Token name, Str value) {

@@ -89,11 +89,14 @@ AstWindow *parse_window(Parse *p, const AstExprs *partition, const AstOrders *or
 Frame *parse_frame(Parse *p, int at, FrameUnit unit, Bound start, Bound end, FrameExclude exclude);
 
 /* queries */
+/* An INSERT, UPDATE or DELETE stands in WITH: none may stand in its own. */
+void parse_written(Parse *p, const Stmt *write);
 AstSelect *parse_select(Parse *p, int at);
 AstSelect *parse_set_op(Parse *p, AstSelect *left, SetOp op, bool all, AstSelect *right);
 AstSelect *parse_tail(Parse *p, AstSelect *s, const With *with, const Tail *tail);
 AstSelect *parse_query(Parse *p, AstSelect *s);         /* complete: its height is known from here on */
 Str parse_table_name(Parse *p, Token schema, Token name);
+Str parse_relation_name(Parse *p, Token schema, Token name);        /* ... that is read: information_schema too */
 AstFrom *parse_from(Parse *p, AstFromTag tag, int at, const Alias *alias);
 AstFrom *parse_join(Parse *p, AstFrom *left, JoinKind kind, AstFrom *right, const JoinQual *qual, bool natural);
 /* (a JOIN b ...) AS x. */
@@ -112,7 +115,6 @@ void parse_collation(Parse *p, AstColumnDef *column, Token name);
 AstConstraint *parse_constraint(Parse *p, ConstraintKind kind, int at);
 void parse_deferrable(Parse *p, AstConstraint *c, bool deferrable, bool initially);
 AstConstraint *parse_last_constraint(Parse *p, const AstColumnDef *column);
-void parse_update_action(Parse *p, int at, Str what);
 Stmt *parse_explain_option(Parse *p, Stmt *s, Token name, Str value);
 Str parse_lower(Parse *p, Str s);
 

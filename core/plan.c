@@ -536,11 +536,7 @@ void plan_block(Planner *p, Query *q) {
     q->plan = qp;
     qp->query = q;
     qp->correlated = q->correlated;
-    for (int i = 0; i < q->ctes.n; i++) {
-        Cte *cte = q->ctes.at[i];
-        cte->materialised = cte->recursive || cte->references > 1 || cte->query->is_volatile;
-        plan_block(p, cte->query);
-    }
+    for (int i = 0; i < q->ctes.n; i++) plan_block(p, q->ctes.at[i]->query);
     Plan *plan;
     if (q->set_op != SET_NONE) {
         plan_block(p, q->left);
@@ -684,7 +680,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     const Rel *rel = m->rows->rels.at[0];
     Exprs conditions = {0};
     plan_conjuncts(p, m->rows->where, &conditions);
-    bool command = !p->options->no_optimise && single_table(m->rows) && !m->whole_rows;
+    bool command = !p->options->no_optimise && single_table(m->rows) && !m->whole_rows && !p->resolved->parts.n;     /* with parts, all reads come before the first write */
     for (int i = 0; i < conditions.n && command; i++) command = mql_can_match(conditions.at[i], rel) || mql_can_native(conditions.at[i], rel);
     mp->by_constants = true;
     for (int i = 0; i < m->set.n && command; i++) {
@@ -703,7 +699,7 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
     }
     for (int i = 0; i < m->foreign.n && command; i++)       /* their values must be known here */
         for (int k = 0; k < m->set.n; k++)
-            if (m->set.at[k].column == m->foreign.at[i].child_column) command = command && expr_is_constant(m->set.at[k].value) && !plan_has_sublink(m->set.at[k].value);
+            if (foreign_key_has(&m->foreign.at[i], m->set.at[k].column)) command = command && expr_is_constant(m->set.at[k].value) && !plan_has_sublink(m->set.at[k].value);
     if (!command) return mp;
     for (int i = 0; i < conditions.n; i++) plan_mark_pushed(conditions.at[i]);
     mp->method = MODIFY_COMMAND;
@@ -714,25 +710,48 @@ static ModifyPlan *plan_modify(Planner *p, const Resolved *r) {
 
 /* ---- statements ---- */
 
+static void plan_write(Planner *p, StatementPlan *sp) {
+    const Resolved *r = sp->resolved;
+    if (r->insert && r->insert->source) {
+        plan_block(p, r->insert->source);
+        sp->query = r->insert->source->plan;
+    }
+    if (r->modify) {
+        sp->modify = plan_modify(p, r);
+        if (sp->modify->method == MODIFY_ROWS) {
+            plan_block(p, r->modify->rows);
+            sp->query = r->modify->rows->plan;
+        }
+    }
+}
+
+/* What all parts may read comes first. */
+static void plan_parts(Planner *p, StatementPlan *sp) {
+    Resolved *r = sp->resolved;
+    for (int i = 0; i < r->ctes.n; i++)
+        if (r->ctes.at[i]->query) plan_block(p, r->ctes.at[i]->query);
+    for (int i = 0; i < r->parts.n; i++) {
+        StatementPlan *part = NEW(p->cc->arena, StatementPlan);
+        part->resolved = r->parts.at[i];
+        plan_write(p, part);
+        vec_push(p->cc->arena, &sp->parts, part);
+    }
+}
+
 StatementPlan *plan_statement(Compile *cc, Resolved *r, const PlanOptions *options) {
     Planner p = {.cc = cc, .resolved = r, .options = options};
     StatementPlan *sp = NEW(cc->arena, StatementPlan);
     sp->resolved = r;
+    for (int i = 0; i < r->ctes.n; i++) {
+        Cte *cte = r->ctes.at[i];
+        cte->materialised = cte->query && (cte->recursive || cte->references > 1 || cte->query->is_volatile);
+    }
+    if (r->parts.n) plan_parts(&p, sp);
     if (r->query) {
         plan_block(&p, r->query);
         sp->query = r->query->plan;
     }
-    if (r->insert && r->insert->source) {
-        plan_block(&p, r->insert->source);
-        sp->query = r->insert->source->plan;
-    }
-    if (r->modify) {
-        sp->modify = plan_modify(&p, r);
-        if (sp->modify->method == MODIFY_ROWS) {
-            plan_block(&p, r->modify->rows);
-            sp->query = r->modify->rows->plan;
-        }
-    }
+    plan_write(&p, sp);
     for (int i = 0; i < r->sublinks.n; i++) {
         if (r->sublinks.at[i]->unnested) continue;
         plan_block(&p, r->sublinks.at[i]->subquery);
@@ -741,7 +760,10 @@ StatementPlan *plan_statement(Compile *cc, Resolved *r, const PlanOptions *optio
     if (sp->query) prune_block(&p, sp->query->query);
     for (int i = 0; i < r->sublinks.n; i++)
         if (!r->sublinks.at[i]->unnested) prune_block(&p, r->sublinks.at[i]->subquery);
-    for (int i = 0; i < r->ctes.n; i++) prune_block(&p, r->ctes.at[i]->query);
+    for (int i = 0; i < r->ctes.n; i++)
+        if (r->ctes.at[i]->query) prune_block(&p, r->ctes.at[i]->query);
+    for (int i = 0; i < sp->parts.n; i++)
+        if (sp->parts.at[i]->query) prune_block(&p, sp->parts.at[i]->query->query);
     sp->n_reads = p.n_reads;
     return sp;
 }

@@ -100,6 +100,7 @@ typedef struct StatementPlan {
     Resolved *resolved;
     QueryPlan *query;               /* SELECT; the source of INSERT; the row source of UPDATE/DELETE (MODIFY_ROWS) */
     ModifyPlan *modify;
+    VEC(struct StatementPlan *) parts;      /* of Resolved.parts, in the same order */
     int n_reads;                    /* how many server commands a run may need at least: 1 = no snapshot session needed; 2 = many */
 } StatementPlan;
 

@@ -361,6 +361,10 @@ static void dump_query(Text *out, const Query *q, int depth) {
 }
 
 void query_dump(Text *out, const Resolved *r) {
+    for (int i = 0; i < r->parts.n; i++) {
+        text_addf(out, "with " STR_FMT " ", STR_ARG(r->parts.at[i]->cte->name));
+        query_dump(out, r->parts.at[i]);
+    }
     text_addf(out, "%s\n", stmt_name(r->tag));
     if (r->insert) {
         text_addf(out, "into " STR_FMT "\n", STR_ARG(r->insert->table->name));

@@ -111,7 +111,8 @@ typedef struct From {           /* leaf: rel >= 0; join: rel < 0 */
 /* A CTE that is computed once and read by all its references (recursive, or referenced more than once). */
 typedef struct Cte {
     Str name;
-    Query *query;               /* non-recursive: the query; recursive: the whole UNION [ALL] */
+    Query *query;               /* non-recursive: the query; recursive: the whole UNION [ALL]; NULL: `part` */
+    const struct Resolved *part;/* INSERT, UPDATE or DELETE: its rows are what that returns */
     bool recursive, materialised;
     bool begun, in_recursive_term;      /* while names are resolved: its query is, and of that the recursive term */
     int number;                 /* index in Statement.ctes */
@@ -143,6 +144,7 @@ struct Query {
     Expr *where;                /* NULL: true */
     bool grouped;               /* GROUP BY, HAVING or an aggregate is present */
     Exprs group_keys;           /* over the relations' slots */
+    Exprs group_shown;          /* NULL, or what was written where the key is its casefold(): a value of the group stands for it (resolve_collation.c) */
     Ints group_slots;           /* where each key lies after grouping */
     VEC(GroupingSet) grouping_sets;   /* empty: one set of all keys */
     int grouping_slot;          /* bit mask of absent keys for GROUPING(), or -1 */
@@ -175,10 +177,16 @@ typedef struct Assign { int column; Expr *value; } Assign;   /* value NULL: DEFA
 typedef VEC(Assign) Assigns;
 typedef struct RowCheck { const Constraint *constraint; Expr *condition; } RowCheck;
 typedef VEC(RowCheck) RowChecks;
-/* A foreign key of one column between declared tables: the kind that is checked. */
-typedef struct ForeignKey { const Constraint *constraint; const Table *child, *parent; int child_column, parent_column; } ForeignKey;
+/* A foreign key between declared tables, by columns that can be compared: the kind that is checked. Each of the child's `n` columns refers to the parent's at the same place. */
+typedef struct ForeignKey { const Constraint *constraint; const Table *child, *parent; int n; const int *child_columns, *parent_columns; } ForeignKey;
 typedef VEC(ForeignKey) ForeignKeys;
-bool foreign_key_comparable(Type child, Type parent);     /* are keys between columns of these types checked? */
+static inline bool foreign_key_has(const ForeignKey *key, int child_column) {
+    for (int i = 0; i < key->n; i++)
+        if (key->child_columns[i] == child_column) return true;
+    return false;
+}
+/* Is it one of these? Then *parent_columns (room for MOST_KEY_COLUMNS) are its columns there. */
+bool foreign_key_checked(const Table *child, const Table *parent, const Constraint *c, int *parent_columns);
 
 /* INSERT: rows of `source` (its visible targets line up with `columns`) go to the table. */
 typedef struct InsertQuery {
@@ -229,7 +237,10 @@ typedef struct Resolved {
     AstNames parameter_names;
     VEC(const Table *) tables;          /* every table whose layout the statement relies on */
     VEC(ParamPair) same_params;         /* parameters that must be bound to the same value: SELECT a+%s ... GROUP BY a+%s */
+    bool reads_catalogue;               /* has rows of information_schema in it: as of the catalogue that it was compiled for */
     Ints integer_params;                /* parameters that must be bound to integers: SET n = n + %s */
+    VEC(struct Resolved *) parts;       /* the INSERTs, UPDATEs and DELETEs of WITH: `insert` or `modify`, and nothing else but the tag */
+    const Cte *cte;                     /* of a part */
 } Resolved;
 
 /* ---- walking ---- */

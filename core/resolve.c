@@ -52,7 +52,7 @@ const Table *resolve_table(Resolver *r, Str name, Pos pos) {
     fail_hint(r->cc, SQM_ERROR_UNDEFINED_TABLE, pos, hint, "relation \"" STR_FMT "\" does not exist", STR_ARG(name));
 }
 
-static Rel *add_rel(Resolver *r, Scope *scope, RelKind kind, Str alias, Pos pos) {
+Rel *resolve_add_rel(Resolver *r, Scope *scope, RelKind kind, Str alias, Pos pos) {
     Rel *rel = NEW(r->cc->arena, Rel);
     rel->kind = kind;
     rel->alias = alias;
@@ -62,17 +62,17 @@ static Rel *add_rel(Resolver *r, Scope *scope, RelKind kind, Str alias, Pos pos)
     return rel;
 }
 
-static void add_rel_column(Resolver *r, Rel *rel, Str name, Type type, bool nullable) {
+void resolve_add_column(Resolver *r, Rel *rel, Str name, Type type, bool nullable) {
     RelColumn c = {.name = name, .type = type, .nullable = nullable, .slot = -1};
     vec_push(r->cc->arena, &rel->columns, c);
 }
 
 Rel *resolve_table_rel(Resolver *r, Scope *scope, const Table *table, Str alias, Pos pos) {
-    Rel *rel = add_rel(r, scope, REL_TABLE, alias.n ? alias : table->name, pos);
+    Rel *rel = resolve_add_rel(r, scope, REL_TABLE, alias.n ? alias : table->name, pos);
     rel->table = table;
     for (int i = 0; i < table->columns.n; i++) {
         const Column *c = &table->columns.at[i];
-        add_rel_column(r, rel, c->name, c->type, !c->not_null || c->implicit);
+        resolve_add_column(r, rel, c->name, c->type, !c->not_null || c->implicit);
         rel->columns.at[i].hidden = c->hidden;
     }
     return rel;
@@ -121,6 +121,7 @@ Expr *resolve_rel_column(Resolver *r, Query *q, Rel *rel, int column) {
     if (rel->kind != REL_TABLE || !table_column_is_virtual(t, column)) return var_new(r->cc->arena, q, rel, column);
     Expr *e = resolve_generated(r, q, rel, column);
     if (needs_cast(e->type, t->columns.at[column].type)) e = expr_cast(r, e, t->columns.at[column].type);
+    e->type = type_collate(e->type, TYPE(TEXT), t->columns.at[column].type);
     if (!rel->null_extended) return e;
     Expr *real = expr_new(r, EXPR_IS, TYPE(BOOL), false, NO_POS), *value = expr_new(r, EXPR_CASE, e->type, true, NO_POS);
     real->is = IS_NULL;
@@ -139,9 +140,9 @@ static void subquery_columns(Resolver *r, Rel *rel, const Query *q, const AstNam
         fail(r->cc, SQM_ERROR_SYNTAX, pos, "table \"" STR_FMT "\" has %d columns available but %d columns specified", STR_ARG(rel->alias), q->n_visible, names->n);
     for (int i = 0; i < q->n_visible; i++) {
         const Target *t = &q->targets.at[i];
-        Type type = t->expr->type;
+        Type type = type_as_column(t->expr->type);
         if (type.tag == TYPE_UNKNOWN && t->expr->tag == EXPR_CONST && t->expr->value.type == SQM_TEXT) type = TYPE(TEXT);
-        add_rel_column(r, rel, i < names->n ? names->at[i] : t->name, type, t->expr->nullable);
+        resolve_add_column(r, rel, i < names->n ? names->at[i] : t->name, type, t->expr->nullable);
     }
 }
 
@@ -178,6 +179,11 @@ static void make_visible(Resolver *r, Scope *scope, Rel *rel) {
 
 static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f);
 
+static Str after_dot(Str name) {
+    const char *dot = memchr(name.p, '.', name.n);
+    return dot ? (Str){dot + 1, name.n - (size_t)(dot + 1 - name.p)} : name;
+}
+
 /* Why a recursive query's name may not stand here, or NULL. `scope`: where it stands, inside the recursive term or, wrongly, elsewhere in its WITH query. */
 static const char *misplaced(const Scope *scope, const Cte *cte) {
     bool sublink = false, outer_join = false, intersect = false, except = false;
@@ -212,27 +218,34 @@ static From *resolve_named(Resolver *r, Scope *scope, const AstFrom *f) {
     Rel *rel;
     if (cte) {
         cte->references++;
+        if (cte->part && !cte->columns.n) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, f->pos, "WITH query \"" STR_FMT "\" does not have a RETURNING clause", STR_ARG(f->name));
         if (!cte->query) {
-            check_recursive_reference(r, scope, cte, f->pos);
-            rel = add_rel(r, scope, REL_CTE_WORK, f->alias.n ? f->alias : f->name, f->pos);
+            if (!cte->part) check_recursive_reference(r, scope, cte, f->pos);
+            rel = resolve_add_rel(r, scope, REL_CTE_WORK, f->alias.n ? f->alias : f->name, f->pos);
             rel->work = cte;
             for (int i = 0; i < cte->columns.n; i++) {
-                add_rel_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, true);
+                resolve_add_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, !cte->part || cte->columns.at[i].nullable);
             }
         } else {
             if (cte->query->correlated && cte->query->parent != scope->query)
                 fail(r->cc, SQM_ERROR_NOT_SUPPORTED, f->pos, "a reference from a nested query to the correlated WITH query \"" STR_FMT "\" is not supported", STR_ARG(f->name));
-            rel = add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
+            rel = resolve_add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
             rel->subquery = cte->query;
             rel->cte = cte;
-            for (int i = 0; i < cte->columns.n; i++) add_rel_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, cte->columns.at[i].nullable);
+            for (int i = 0; i < cte->columns.n; i++) resolve_add_column(r, rel, cte->columns.at[i].name, cte->columns.at[i].type, cte->columns.at[i].nullable);
         }
+        rename_columns(r, rel, &f->columns, f->pos);
+        return leaf(r, rel);
+    }
+    if (resolve_is_information(f->name)) {
+        rel = resolve_add_rel(r, scope, REL_VALUES, f->alias.n ? f->alias : after_dot(f->name), f->pos);
+        resolve_information(r, rel, f->name);
         rename_columns(r, rel, &f->columns, f->pos);
         return leaf(r, rel);
     }
     const Table *table = resolve_table(r, f->name, f->pos);
     if (table->view_text.n) {
-        rel = add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
+        rel = resolve_add_rel(r, scope, REL_SUBQUERY, f->alias.n ? f->alias : f->name, f->pos);
         rel->subquery = expand_view(r, table, f->pos);
         AstNames names = {0};
         for (int i = 0; i < table->columns.n; i++) vec_push(r->cc->arena, &names, table->columns.at[i].name);
@@ -372,7 +385,7 @@ static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f) {
         hidden.visible.n = 0;
         hidden.merged.n = 0;
         Query *q = resolve_select(r, f->select, f->lateral ? scope : &hidden);
-        Rel *rel = add_rel(r, scope, REL_SUBQUERY, f->alias, f->pos);
+        Rel *rel = resolve_add_rel(r, scope, REL_SUBQUERY, f->alias, f->pos);
         rel->subquery = q;
         rel->lateral = f->lateral && q->correlated;
         subquery_columns(r, rel, q, &f->columns, f->pos);
@@ -382,13 +395,13 @@ static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f) {
         break;
     }
     case FROM_FUNCTION: {
-        Rel *rel = add_rel(r, scope, REL_FUNCTION, f->alias, f->pos);
+        Rel *rel = resolve_add_rel(r, scope, REL_FUNCTION, f->alias, f->pos);
         int before = scope->visible.n;
         rel->function = resolve_set_function(r, scope, f->function, rel);
         if (!rel->alias.n) rel->alias = f->function->name;
         rel->lateral = before > 0 && !expr_is_constant(rel->function);
         rel->with_ordinality = f->with_ordinality;
-        if (f->with_ordinality) add_rel_column(r, rel, STR("ordinality"), TYPE(INT8), false);
+        if (f->with_ordinality) resolve_add_column(r, rel, STR("ordinality"), TYPE(INT8), false);
         rename_columns(r, rel, &f->columns, f->pos);
         make_visible(r, scope, rel);
         out = leaf(r, rel);
@@ -400,17 +413,17 @@ static From *resolve_from(Resolver *r, Scope *scope, const AstFrom *f) {
     return out;
 }
 
+From *resolve_cross_join(Resolver *r, From *left, From *right) {
+    From *cross = NEW(r->cc->arena, From);
+    *cross = (From){.rel = -1, .kind = JOIN_CROSS, .left = left, .right = right};
+    return cross;
+}
+
 From *resolve_from_list(Resolver *r, Scope *scope, const AstFroms *items, From *first) {
     From *all = first;
     for (int i = 0; i < items->n; i++) {
         From *one = resolve_from(r, scope, items->at[i]);
-        if (!all) { all = one; continue; }
-        From *cross = NEW(r->cc->arena, From);
-        cross->rel = -1;
-        cross->kind = JOIN_CROSS;
-        cross->left = all;
-        cross->right = one;
-        all = cross;
+        all = all ? resolve_cross_join(r, all, one) : one;
     }
     return all;
 }
@@ -533,7 +546,7 @@ static void resolve_order(Resolver *r, Scope *scope, Query *q, const AstOrder *o
                           "ORDER BY on a UNION/INTERSECT/EXCEPT result must be on one of the result columns");
             e = resolve_expr(r, scope, item);
         }
-        SortKey key = resolve_sort_key(e, &orders[i]);
+        SortKey key = resolve_sort_key(expr_collated(r, e), &orders[i]);
         /* Position of the target this key is, so that resolve_grouping and the slots keep them one. */
         vec_push(r->cc->arena, &q->order, key);
     }
@@ -556,9 +569,11 @@ static int add_group_key(Resolver *r, Scope *scope, Query *q, const AstExpr *ite
     } else {
         e = resolve_expr(r, scope, item);
     }
+    Expr *key = expr_collated(r, e);
     for (int i = 0; i < q->group_keys.n; i++)
-        if (expr_equal(q->group_keys.at[i], e)) return i;
-    vec_push(r->cc->arena, &q->group_keys, e);
+        if (expr_equal(q->group_keys.at[i], key)) return i;
+    vec_push(r->cc->arena, &q->group_keys, key);
+    vec_push(r->cc->arena, &q->group_shown, key == e ? NULL : e);
     vec_push(r->cc->arena, &q->group_slots, -1);
     return q->group_keys.n - 1;
 }
@@ -606,6 +621,8 @@ static void resolve_group_by(Resolver *r, Scope *scope, Query *q, const AstExprs
         }
         add_set(r, q, &keys);
     }
+    for (int i = 0; i < q->group_shown.n; i++)
+        if (q->group_shown.at[i]) expr_refuse_collated(r, q->group_shown.at[i], sets->pos, "grouping sets");
 }
 
 /* ---- LIMIT ---- */
@@ -638,7 +655,7 @@ static void cte_columns(Resolver *r, Cte *cte, const Query *q, const AstCte *ast
         fail(r->cc, SQM_ERROR_SYNTAX, ast->pos, "WITH query \"" STR_FMT "\" has %d columns available but %d columns specified", STR_ARG(ast->name), q->n_visible, ast->columns.n);
     for (int i = 0; i < q->n_visible; i++) {
         const Target *t = &q->targets.at[i];
-        RelColumn c = {.name = i < ast->columns.n ? ast->columns.at[i] : t->name, .type = t->expr->type, .nullable = t->expr->nullable, .slot = -1};
+        RelColumn c = {.name = i < ast->columns.n ? ast->columns.at[i] : t->name, .type = type_as_column(t->expr->type), .nullable = t->expr->nullable, .slot = -1};
         vec_push(r->cc->arena, &cte->columns, c);
     }
 }
@@ -663,6 +680,22 @@ static bool mentions(const AstFrom *f, Str name) {
 
 static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte *recursive, const AstCte *ast);
 
+/* INSERT, UPDATE or DELETE in WITH. `cte`: RECURSIVE has made it already; NULL: not. */
+static void add_part(Resolver *r, Scope *scope, Cte *cte, const AstCte *ast) {
+    if (scope->outer) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "WITH clause containing a data-modifying statement must be at the top level");
+    InsertQuery *insert = r->out->insert;
+    ModifyQuery *modify = r->out->modify;
+    r->out->insert = NULL, r->out->modify = NULL;
+    resolve_write(r, ast->write, scope);
+    if (!cte) cte = add_cte(r, scope, ast);
+    Resolved *part = NEW(r->cc->arena, Resolved);
+    *part = (Resolved){.tag = ast->write->tag, .stmt = ast->write, .insert = r->out->insert, .modify = r->out->modify, .cte = cte};
+    r->out->insert = insert, r->out->modify = modify;
+    vec_push(r->cc->arena, &r->out->parts, part);
+    cte->part = part;
+    if (part->insert ? part->insert->has_returning : part->modify->has_returning) cte_columns(r, cte, part->insert ? part->insert->row : part->modify->row, ast);
+}
+
 /* non-recursive-term UNION [ALL] recursive-term */
 static void resolve_recursive(Resolver *r, Scope *scope, Cte *cte, const AstCte *ast) {
     const AstSelect *s = ast->select;
@@ -679,12 +712,13 @@ void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool rec
     int first = scope->ctes.n;
     for (int i = 0; i < n && recursive; i++) add_cte(r, scope, &ctes[i]);
     for (int i = 0; i < n; i++) {
-        Cte *cte = NULL;
+        Cte *cte = recursive ? scope->ctes.at[first + i] : NULL;
         Query *q = NULL;
-        if (recursive) {
-            cte = scope->ctes.at[first + i];
-            cte->begun = true;
+        if (ctes[i].write) {
+            add_part(r, scope, cte, &ctes[i]);
+            continue;
         }
+        if (cte) cte->begun = true;
         if (recursive && select_mentions(ctes[i].select, ctes[i].name)) {
             resolve_recursive(r, scope, cte, &ctes[i]);
         } else {
@@ -760,12 +794,14 @@ static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte 
             fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, b->pos.at >= 0 ? b->pos : s->pos, "%s types %s and %s cannot be matched", word, type_text(a->type, left, sizeof left), type_text(b->type, right, sizeof right));
         }
         if (recursive) check_recursive_type(r, recursive, i, a->type, type, s->pos);
-        Expr *var = expr_new(r, EXPR_VAR, type, a->nullable || b->nullable, NO_POS);
+        type = expr_meet_collations(r, type, a->type, b->type, s->pos);
+        Expr *var = expr_new(r, EXPR_VAR, type_as_column(type), a->nullable || b->nullable, NO_POS);
         var->slot = i;
         Target t = {.expr = var, .name = q->left->targets.at[i].name, .slot = i};
         vec_push(r->cc->arena, &q->targets, t);
     }
     q->n_visible = q->targets.n;
+    query_collate_set(r, q, recursive != NULL, s->pos);
     resolve_order(r, &scope, q, s->order.at, s->order.n);
     q->limit = resolve_count(r, &scope, s->limit, "LIMIT");
     q->offset = resolve_count(r, &scope, s->offset, "OFFSET");
@@ -778,7 +814,7 @@ static Query *resolve_values(Resolver *r, const AstSelect *s, Scope *outer) {
     Query *q = query_new(r, outer);
     Scope scope = {.outer = outer, .query = q, .clause = "VALUES"};
     resolve_with(r, &scope, s->with.at, s->with.n, s->recursive);
-    Rel *rel = add_rel(r, &scope, REL_VALUES, STR("*VALUES*"), s->pos);
+    Rel *rel = resolve_add_rel(r, &scope, REL_VALUES, STR("*VALUES*"), s->pos);
     int width = s->values.at[0].n;
     Type *types = NEW_ARRAY(r->cc->arena, Type, width);
     bool *nullable = NEW_ARRAY(r->cc->arena, bool, width);
@@ -788,7 +824,7 @@ static Query *resolve_values(Resolver *r, const AstSelect *s, Scope *outer) {
         for (int c = 0; c < width; c++) {
             Expr *e = resolve_expr(r, &scope, s->values.at[i].at[c]);
             if (i == 0) types[c] = e->type;
-            else if (!type_common(types[c], e->type, &types[c])) fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, e->pos, "VALUES types cannot be matched");
+            else if (!type_common(expr_meet_collations(r, types[c], types[c], e->type, e->pos), e->type, &types[c])) fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, e->pos, "VALUES types cannot be matched");
             if (types[c].tag == TYPE_UNKNOWN && e->tag == EXPR_CONST && e->value.type == SQM_TEXT) types[c] = TYPE(TEXT);
             nullable[c] |= e->nullable;
             vec_push(r->cc->arena, &row, e);
@@ -797,7 +833,7 @@ static Query *resolve_values(Resolver *r, const AstSelect *s, Scope *outer) {
     }
     for (int c = 0; c < width; c++) {
         for (int i = 0; i < rel->values.n; i++) rel->values.at[i].at[c] = expr_coerce(r, rel->values.at[i].at[c], types[c]);
-        add_rel_column(r, rel, arena_printf(r->cc->arena, "column%d", c + 1), types[c], nullable[c]);
+        resolve_add_column(r, rel, arena_printf(r->cc->arena, "column%d", c + 1), type_as_column(types[c]), nullable[c]);
     }
     q->from = leaf(r, rel);
     vec_push(r->cc->arena, &scope.visible, rel);
@@ -823,7 +859,7 @@ static void check_distinct_order(Resolver *r, const Query *q, const AstSelect *s
     }
     for (int i = 0; i < q->order.n; i++) {
         bool found = expr_is_constant(q->order.at[i].expr);
-        for (int t = 0; t < q->n_visible && !found; t++) found = expr_equal(q->targets.at[t].expr, q->order.at[i].expr);
+        for (int t = 0; t < q->n_visible && !found; t++) found = expr_equal(expr_collated(r, q->targets.at[t].expr), q->order.at[i].expr);
         if (!found) fail(r->cc, SQM_ERROR_SYNTAX, q->order.at[i].expr->pos, "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
     }
 }
@@ -855,15 +891,18 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
         q->where = resolve_condition_expr(r, &scope, s->where);
     }
     scope.clause = "SELECT";
-    scope.aggregates = scope.windows = true;
+    scope.aggregates = scope.windows = scope.select_sets = true;
     resolve_targets(r, &scope, q, s->targets.at, s->targets.n);
     scope.aggregates = scope.windows = false;
+    scope.select_sets_known = true;
     resolve_group_by(r, &scope, q, &s->group_by);
     q->grouped |= s->group_by.n > 0;       /* an aggregate of it may stand in a subquery already */
     if (s->having) {
         scope.clause = "HAVING";
         scope.aggregates = true;
+        scope.select_sets = false;
         q->having = resolve_condition_expr(r, &scope, s->having);
+        scope.select_sets = true;
         q->grouped = true;
     }
     scope.aggregates = scope.windows = true;
@@ -874,16 +913,20 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
         int target = target_by_position(r, q, s->distinct_on.at[i], "DISTINCT ON");
         if (target < 0) target = target_by_name(r, q, s->distinct_on.at[i], "DISTINCT ON");
         Expr *key = target >= 0 ? q->targets.at[target].expr : resolve_expr(r, &scope, s->distinct_on.at[i]);
-        vec_push(r->cc->arena, &q->distinct_on, key);
+        vec_push(r->cc->arena, &q->distinct_on, expr_collated(r, key));
     }
+    scope.select_sets = false;
     if (q->distinct) check_distinct_order(r, q, s);
+    if (q->distinct && !q->distinct_on.n) query_collate_distinct(r, q);
     q->limit = resolve_count(r, &scope, s->limit, "LIMIT");
     q->offset = resolve_count(r, &scope, s->offset, "OFFSET");
     q->with_ties = s->with_ties;
     if (q->with_ties && !q->order.n) fail(r->cc, SQM_ERROR_SYNTAX, s->pos, "WITH TIES cannot be specified without ORDER BY clause");
     resolve_grouping(r, q);
+    if (scope.select_set && q->windows.n)
+        fail(r->cc, SQM_ERROR_NOT_SUPPORTED, scope.select_set->pos, "a set-returning function beside window functions is not supported");
     for (int i = 0; i < q->rels.n && q->aggs.n; i++)
-        if (q->rels.at[i]->kind == REL_CTE_WORK) fail(r->cc, SQM_ERROR_GROUPING, q->aggs.at[0]->pos, "aggregate functions are not allowed in a recursive query's recursive term");
+        if (q->rels.at[i]->kind == REL_CTE_WORK && !q->rels.at[i]->work->part) fail(r->cc, SQM_ERROR_GROUPING, q->aggs.at[0]->pos, "aggregate functions are not allowed in a recursive query's recursive term");
     target_slots(r, q);
     for (int i = 0; i < s->locking.n; i++) {
         vec_push(r->cc->arena, &q->locking, s->locking.at[i]);
@@ -931,6 +974,22 @@ Expr *resolve_default(Compile *cc, const Catalog *catalog, Str text) {
     return e;
 }
 
+static const Table *written_table(const Resolved *r) { return r->insert ? r->insert->table : r->modify ? r->modify->table : NULL; }
+
+/* What conflicts with a row that another part inserts or deletes is known too late: everything is read before anything is written. */
+static void check_conflicts(Resolver *r, const Resolved *one, const Resolved *other) {
+    if (one == other || !one->insert || !one->insert->on_conflict || !written_table(other) || !str_eq(written_table(other)->name, one->insert->table->name)) return;
+    fail(r->cc, SQM_ERROR_NOT_SUPPORTED, r->out->stmt->pos, "ON CONFLICT on table \"" STR_FMT "\", which another part of the statement changes, is not supported", STR_ARG(one->insert->table->name));
+}
+
+static void check_parts(Resolver *r) {
+    for (int i = 0; i < r->out->parts.n; i++) {
+        check_conflicts(r, r->out, r->out->parts.at[i]);
+        check_conflicts(r, r->out->parts.at[i], r->out);
+        for (int k = 0; k < r->out->parts.n; k++) check_conflicts(r, r->out->parts.at[i], r->out->parts.at[k]);
+    }
+}
+
 Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed, const Value *params) {
     Resolved *out = NEW(cc->arena, Resolved);
     Resolver r = {.cc = cc, .catalog = catalog, .out = out, .params = params};
@@ -942,13 +1001,15 @@ Resolved *resolve(Compile *cc, const Catalog *catalog, const Parsed *parsed, con
     if (stmt->tag == STMT_EXPLAIN) stmt = stmt->explained;
     switch (stmt->tag) {
     case STMT_SELECT: out->query = resolve_select(&r, stmt->select, NULL); break;
-    case STMT_INSERT: resolve_insert(&r, stmt->insert); break;
-    case STMT_UPDATE: resolve_update(&r, stmt->update); break;
-    case STMT_DELETE: resolve_delete(&r, stmt->delete_); break;
-    case STMT_CREATE_VIEW: out->query = resolve_select(&r, stmt->select, NULL); break;
+    case STMT_INSERT: case STMT_UPDATE: case STMT_DELETE: resolve_write(&r, stmt, NULL); break;
+    case STMT_CREATE_VIEW:
+        out->query = resolve_select(&r, stmt->select, NULL);
+        if (out->parts.n) fail(cc, SQM_ERROR_NOT_SUPPORTED, stmt->pos, "views must not contain data-modifying statements in WITH");
+        break;
     case STMT_CREATE_TABLE: case STMT_ALTER_TABLE: case STMT_DROP_TABLE: case STMT_CREATE_INDEX: case STMT_DROP_INDEX: case STMT_RENAME_INDEX: case STMT_DROP_VIEW:
     case STMT_TRUNCATE: case STMT_COMMENT: case STMT_CREATE_DATABASE: case STMT_DROP_DATABASE: case STMT_BEGIN: case STMT_COMMIT: case STMT_ROLLBACK:
     case STMT_SAVEPOINT: case STMT_RELEASE: case STMT_ROLLBACK_TO: case STMT_SET: case STMT_SHOW: case STMT_EXPLAIN: break;
     }
+    check_parts(&r);
     return out;
 }

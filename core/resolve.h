@@ -14,7 +14,7 @@ Expr *resolve_generated_column(Compile *cc, const Catalog *catalog, const Table 
 /* The text of a column default: an expression without columns. */
 Expr *resolve_default(Compile *cc, const Catalog *catalog, Str text);
 
-/* The collations there are: text compares by code point, which is what "C", "POSIX", "ucs_basic" and "default" say. */
-bool collation_is_known(Str name);
+/* The collation of that name; others than those of type.h are refused. */
+Collation resolve_collation(Compile *cc, Str name, Pos pos);
 
 #endif

@@ -247,7 +247,7 @@ static TypeTag compared_as(Type a, Type b) {
 /* The operand of the two that has to change: numeric, varchar. */
 static bool changes(Type t) { return t.tag == TYPE_NUMERIC || t.tag == TYPE_VARCHAR; }
 
-static Expr *cast_to(Resolver *r, Expr *e, TypeTag tag) { return expr_cast(r, e, (Type){tag, -1, -1, TYPE_UNKNOWN}); }
+static Expr *cast_to(Resolver *r, Expr *e, TypeTag tag) { return expr_cast(r, e, type_collate(type_of(tag), e->type, e->type)); }
 
 /* But a float constant beside a numeric column becomes the numeric that it was written as, so that an index on the column serves. */
 static void meet_types(Resolver *r, Expr **a, Expr **b) {
@@ -278,6 +278,7 @@ Expr *expr_compare(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
         meet(r, &a, &b);
         if (!comparable(a->type, b->type)) no_operator(r, pos, operator_text(op), a->type, b->type);
     }
+    expr_collate_pair(r, &a, &b);
     Expr *e = expr_new(r, EXPR_COMPARE, TYPE(BOOL), a->nullable || b->nullable, pos);
     e->op = op;
     add_arg(r, e, a);
@@ -325,6 +326,7 @@ static Expr *call(Resolver *r, Str name, Exprs *args, Pos pos, bool is_operator)
     Expr *e = expr_new(r, EXPR_FUNC, result, nullable, pos);
     e->function = f;
     e->args = *args;
+    expr_collate_call(r, e);
     return e;
 }
 
@@ -347,6 +349,8 @@ static Expr *binary(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
         b = expr_coerce(r, b, TYPE(TEXT));
         if ((a->type.tag != TYPE_UNKNOWN && !type_is_text(a->type)) || (b->type.tag != TYPE_UNKNOWN && !type_is_text(b->type)))
             no_operator(r, pos, operator_text(op), a->type, b->type);
+        expr_refuse_collated(r, a, pos, "regular expressions");
+        expr_refuse_collated(r, b, pos, "regular expressions");
         Expr *e = expr_new(r, EXPR_REGEX, TYPE(BOOL), a->nullable || b->nullable, pos);
         e->op = op == OP_REGEX || op == OP_NOT_REGEX ? OP_REGEX : OP_REGEX_I;
         e->negated = op == OP_NOT_REGEX || op == OP_NOT_REGEX_I;
@@ -380,11 +384,14 @@ static Expr *binary(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
 
 /* ---- functions, aggregates, windows ---- */
 
-static SortKeys *resolve_orders(Resolver *r, Scope *scope, const AstOrder *orders, int n) {
+/* `shows`: the aggregate whose result is one of the sorted values themselves. */
+static SortKeys *resolve_orders(Resolver *r, Scope *scope, const AstOrder *orders, int n, const char *shows) {
     if (!n) return NULL;
     SortKeys *keys = NEW(r->cc->arena, SortKeys);
     for (int i = 0; i < n; i++) {
-        SortKey key = resolve_sort_key(resolve_expr(r, scope, orders[i].expr), &orders[i]);
+        Expr *e = resolve_expr(r, scope, orders[i].expr);
+        if (shows) expr_refuse_collated(r, e, e->pos, shows);
+        SortKey key = resolve_sort_key(expr_collated(r, e), &orders[i]);
         vec_push(r->cc->arena, keys, key);
     }
     return keys;
@@ -445,7 +452,7 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
     int n = 0;
     if (e->within_group) {
         /* WITHIN GROUP (ORDER BY x): the sorted value is the first argument, the direct ones follow. */
-        call_->order = resolve_orders(r, scope, e->order.at, e->order.n);
+        call_->order = resolve_orders(r, scope, e->order.at, e->order.n, agg->name);
         for (int i = 0; call_->order && i < call_->order->n; i++) add_arg(r, call_, call_->order->at[i].expr);
     }
     if (e->args.n > 6) fail(r->cc, SQM_ERROR_UNDEFINED_FUNCTION, e->pos, "function %s with %d arguments does not exist", agg->name, e->args.n);
@@ -454,7 +461,7 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
         if (arg->tag == EXPR_CONST) arg = expr_coerce(r, arg, TYPE(TEXT));
         add_arg(r, call_, arg);
     }
-    if (!e->within_group) call_->order = resolve_orders(r, scope, e->order.at, e->order.n);
+    if (!e->within_group) call_->order = resolve_orders(r, scope, e->order.at, e->order.n, NULL);
     if (e->distinct && !e->within_group && call_->order) check_distinct_aggregate(r, call_);
     if (e->filter) call_->filter = resolve_condition_expr(r, scope, e->filter);
     scope->in_aggregate = false;
@@ -472,6 +479,7 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
                   "function %s(%s%s) does not exist", agg->name, one, n > 1 ? ", ..." : "");
     }
     if (strcmp(agg->name, "count") == 0) call_->nullable = false;
+    expr_collate_aggregate(r, call_);
     Scope *owner = find_owner(r, scope, call_);
     if (!owner->aggregates) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate functions are not allowed in %s", owner->clause);
     if (owner->in_aggregate) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate function calls cannot be nested");
@@ -527,11 +535,11 @@ static void fill_window(Resolver *r, Scope *scope, const AstWindow *w, const Ast
         if (w->base.n) check_base(r, w, base, def);
     }
     for (int i = 0; i < w->partition.n; i++) {
-        Expr *key = resolve_expr(r, scope, w->partition.at[i]);
+        Expr *key = expr_collated(r, resolve_expr(r, scope, w->partition.at[i]));
         vec_push(r->cc->arena, &def->partition, key);
     }
     for (int i = 0; i < w->order.n; i++) {
-        SortKey key = resolve_sort_key(resolve_expr(r, scope, w->order.at[i].expr), &w->order.at[i]);
+        SortKey key = resolve_sort_key(expr_collated(r, resolve_expr(r, scope, w->order.at[i].expr)), &w->order.at[i]);
         vec_push(r->cc->arena, &def->order, key);
     }
     if (w->unit != FRAME_NONE) {
@@ -595,6 +603,7 @@ static Expr *resolve_window(Resolver *r, Scope *scope, const AstExpr *e) {
         if (!agg->type(types, e->args.n, &w->type))
             fail(r->cc, SQM_ERROR_UNDEFINED_FUNCTION, e->pos, "function " STR_FMT " does not accept these argument types", STR_ARG(e->name));
         w->nullable = strcmp(agg->name, "count") != 0;
+        expr_collate_window(r, w);
         break;
     case WINDOW_ROW_NUMBER: case WINDOW_RANK: case WINDOW_DENSE_RANK: case WINDOW_NTILE:
         w->type = TYPE(INT8);
@@ -618,8 +627,6 @@ static Expr *resolve_window(Resolver *r, Scope *scope, const AstExpr *e) {
 
 static bool name_is(Str name, const char *z) { return str_ieq(name, str_from(z)); }
 
-bool collation_is_known(Str name) { return name_is(name, "C") || name_is(name, "POSIX") || name_is(name, "default") || name_is(name, "ucs_basic"); }
-
 static bool is_set_returning(Str name) {
     static const char *const names[] = {"generate_series", "unnest", "json_array_elements", "jsonb_array_elements", "json_array_elements_text", "jsonb_array_elements_text",
                                         "json_each", "jsonb_each", "json_each_text", "jsonb_each_text", "json_object_keys", "jsonb_object_keys", "regexp_split_to_table"};
@@ -629,6 +636,14 @@ static bool is_set_returning(Str name) {
 }
 
 static Expr *coalesce(Resolver *r, Scope *scope, const AstExpr *e, const char *what);
+
+static Expr *null_if(Resolver *r, const Exprs *args, Pos pos) {
+    Expr *c = expr_new(r, EXPR_CASE, args->at[0]->type, true, pos);
+    add_arg(r, c, expr_compare(r, OP_EQ, args->at[0], args->at[1], pos));
+    add_arg(r, c, expr_const(r, sqm_null(), c->type, pos));
+    add_arg(r, c, args->at[0]);
+    return c;
+}
 
 static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
     if (e->over) return resolve_window(r, scope, e);
@@ -643,8 +658,7 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
     if (resolve_is_json_call(e->name)) return resolve_json_call(r, scope, e);
     if (name_is(e->name, "coalesce")) return coalesce(r, scope, e, "COALESCE");
     if (name_is(e->name, "grouping") && !scope->aggregates) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "grouping operations are not allowed in %s", scope->clause);
-    if (is_set_returning(e->name))
-        fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "set-returning function " STR_FMT " is supported in FROM only", STR_ARG(e->name));
+    if (is_set_returning(e->name)) return resolve_select_set(r, scope, e);
     Exprs args = {0};
     for (int i = 0; i < e->args.n; i++) {
         Expr *arg = resolve_expr(r, scope, e->args.at[i]);
@@ -662,12 +676,13 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
         for (int i = 0; as != TYPE_UNKNOWN && i < args.n; i++)
             if (changes(args.at[i]->type)) args.at[i] = cast_to(r, args.at[i], as);
     }
+    if (name_is(e->name, "nullif") && args.n == 2 && type_collate(TYPE(TEXT), args.at[0]->type, args.at[1]->type).collation == COLLATION_CASE_INSENSITIVE) return null_if(r, &args, e->pos);
     bool of_array = (e->name.n > 6 && memcmp(e->name.p, "array_", 6) == 0) || name_is(e->name, "cardinality");
     for (int i = 0; of_array && i < args.n; i++) args.at[i] = expr_adapted(r, args.at[i], i == name_is(e->name, "array_prepend") || name_is(e->name, "array_cat") ? TYPE(ARRAY) : TYPE(UNKNOWN));
     if (of_array)       /* items take the type of the array's */
         for (int i = 0, array = name_is(e->name, "array_prepend"); i < args.n && array < args.n; i++)
             if (i != array && args.at[array]->type.tag == TYPE_ARRAY && args.at[array]->type.element != TYPE_UNKNOWN && !name_is(e->name, "array_to_string") && args.at[i]->type.tag == TYPE_UNKNOWN)
-                args.at[i] = expr_coerce(r, args.at[i], name_is(e->name, "array_cat") ? args.at[array]->type : (Type){args.at[array]->type.element, -1, -1, TYPE_UNKNOWN});
+                args.at[i] = expr_coerce(r, args.at[i], name_is(e->name, "array_cat") ? args.at[array]->type : type_of(args.at[array]->type.element));
     Expr *f = call(r, e->name, &args, e->pos, false);
     if (f->function->volatility == VOLATILE) scope->query->is_volatile = true;
     return f;
@@ -687,20 +702,23 @@ static Expr *to_common(Resolver *r, Expr *e, Type common) {
 
 static Type common_type(Resolver *r, Type a, const Expr *e, const char *what) {
     Type out = a;
-    if (is_untyped(e) && !(e->tag == EXPR_CONST && e->value.type != SQM_TEXT && e->value.type != SQM_NULL)) return a;
+    if (is_untyped(e) && !(e->tag == EXPR_CONST && e->value.type != SQM_TEXT && e->value.type != SQM_NULL)) return expr_meet_collations(r, a, a, e->type, e->pos);
     if (!type_common(a, e->type, &out)) {
         char left[64], right[64];
         fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, e->pos, "%s types %s and %s cannot be matched", what, type_name(a, left, sizeof left), type_name(e->type, right, sizeof right));
     }
-    return out;
+    return expr_meet_collations(r, out, a, e->type, e->pos);
 }
 
 static Expr *coalesce(Resolver *r, Scope *scope, const AstExpr *e, const char *what) {
     Expr *c = expr_new(r, EXPR_COALESCE, TYPE(UNKNOWN), true, e->pos);
+    bool select_sets = scope->select_sets;
+    scope->select_sets = false;
     for (int i = 0; i < e->args.n; i++) {
         add_arg(r, c, resolve_expr(r, scope, e->args.at[i]));
         c->type = common_type(r, c->type, c->args.at[i], what);
     }
+    scope->select_sets = select_sets;
     for (int i = 0; i < c->args.n; i++) {
         c->args.at[i] = to_common(r, c->args.at[i], c->type);
         if (!c->args.at[i]->nullable) c->nullable = false;
@@ -720,6 +738,8 @@ Expr *resolve_using(Resolver *r, JoinKind join, Expr *left, Expr *right, Pos pos
 
 static Expr *resolve_case(Resolver *r, Scope *scope, const AstExpr *e) {
     Expr *c = expr_new(r, EXPR_CASE, TYPE(UNKNOWN), false, e->pos);
+    bool select_sets = scope->select_sets;
+    scope->select_sets = false;
     Expr *operand = e->args.n ? resolve_expr(r, scope, e->args.at[0]) : NULL;
     for (int i = 0; i < e->arms.n; i++) {
         Expr *when = operand ? expr_compare(r, OP_EQ, operand, resolve_expr(r, scope, e->arms.at[i].when), e->arms.at[i].when->pos)
@@ -728,6 +748,7 @@ static Expr *resolve_case(Resolver *r, Scope *scope, const AstExpr *e) {
         add_arg(r, c, resolve_expr(r, scope, e->arms.at[i].then));
     }
     add_arg(r, c, e->otherwise ? resolve_expr(r, scope, e->otherwise) : expr_const(r, sqm_null(), TYPE(UNKNOWN), e->pos));
+    scope->select_sets = select_sets;
     for (int i = 1; i < c->args.n; i += 2) c->type = common_type(r, c->type, c->args.at[i], "CASE");
     c->type = common_type(r, c->type, c->args.at[c->args.n - 1], "CASE");
     for (int i = 0; i < c->args.n; i++)
@@ -759,8 +780,9 @@ static Expr *sublink(Resolver *r, Scope *scope, SublinkKind kind, const AstSelec
             if (width == 1) fail(r->cc, SQM_ERROR_SYNTAX, pos, "subquery must return only one column");
             fail(r->cc, SQM_ERROR_SYNTAX, pos, "subquery has too %s columns", q->n_visible > width ? "many" : "few");
         }
-        e->type = width == 1 ? q->targets.at[0].expr->type : TYPE(ROW);
-        if (kind == SUBLINK_ARRAY) e->type = (Type){TYPE_ARRAY, -1, -1, e->type.tag};
+        e->type = width == 1 ? type_as_column(q->targets.at[0].expr->type) : TYPE(ROW);
+        if (kind == SUBLINK_ARRAY) expr_refuse_collated(r, e, pos, "ARRAY");
+        if (kind == SUBLINK_ARRAY) e->type = type_array(e->type.tag);
     }
     return e;
 }
@@ -784,7 +806,7 @@ static Expr *meet_target(Resolver *r, Expr *mine, Query *q, int i) {
     if (as == TYPE_UNKNOWN) return mine;
     if (changes(mine->type)) return cast_to(r, mine, as);
     if (q->set_op != SET_NONE) {        /* its operands are cast to its targets' types */
-        t->expr->type = (Type){as, -1, -1, TYPE_UNKNOWN};
+        t->expr->type = type_collate(type_of(as), t->expr->type, t->expr->type);
     } else {
         t->expr = cast_to(r, t->expr, as);
         t->slot = q->n_slots++;
@@ -804,6 +826,7 @@ static Expr *quantified(Resolver *r, Scope *scope, const AstExpr *e, SublinkKind
         mine = expr_adapted(r, mine, theirs);
         if (!is_untyped(mine) && !comparable(mine->type, theirs)) no_operator(r, e->pos, operator_text(op), mine->type, theirs);
         mine = meet_target(r, mine, link->subquery, i);
+        expr_collate_column(r, &mine, link->subquery, i, e->pos);
         if (operand->tag == EXPR_ROW) operand->args.at[i] = mine;
         else operand = mine;
     }
@@ -825,6 +848,8 @@ static Expr *row_against_subquery(Resolver *r, Scope *scope, const AstExpr *e) {
         Type theirs = link->subquery->targets.at[i].expr->type;
         row->args.at[i] = meet_target(r, row->args.at[i], link->subquery, i);
         if (!comparable(row->args.at[i]->type, theirs)) no_operator(r, e->pos, operator_text(e->op), row->args.at[i]->type, theirs);
+        expr_refuse_collated(r, row->args.at[i], e->pos, "comparing a row with a subquery's");
+        expr_refuse_collated(r, link->subquery->targets.at[i].expr, e->pos, "comparing a row with a subquery's");
     }
     Expr *compare = expr_new(r, EXPR_COMPARE, TYPE(BOOL), true, e->pos);
     compare->op = e->op;
@@ -844,7 +869,7 @@ Type resolve_type(Resolver *r, const AstType *t) {
     Type type;
     if (!type_from_name(t->name, t->modifiers[0], t->modifiers[1], &type))
         fail(r->cc, SQM_ERROR_UNDEFINED_OBJECT, t->pos, "type \"" STR_FMT "\" does not exist", STR_ARG(t->name));
-    return t->is_array ? (Type){TYPE_ARRAY, -1, -1, type.tag} : type;
+    return t->is_array ? type_array(type.tag) : type;
 }
 
 /* ---- the switch ---- */
@@ -892,6 +917,7 @@ static Expr *in_list(Resolver *r, Scope *scope, const AstExpr *e) {
         in->nullable |= item->nullable || item->tag == EXPR_PARAM || item->tag == EXPR_CAST;
     }
     meet_items(r, in);
+    expr_collate_list(r, &in->args);
     return row_in(r, in);
 }
 
@@ -912,6 +938,7 @@ static Expr *like(Resolver *r, Scope *scope, const AstExpr *e) {
             fail_hint(r->cc, SQM_ERROR_UNDEFINED_FUNCTION, e->pos, "No operator matches these types. You might need to add explicit type casts.",
                       "operator does not exist: %s LIKE text", type_name(arg->type, name, sizeof name));
         }
+        expr_refuse_collated(r, arg, e->pos, l->like == LIKE_LIKE ? "LIKE" : l->like == LIKE_ILIKE ? "ILIKE" : "regular expressions");
         add_arg(r, l, arg);
         l->nullable |= arg->nullable || arg->tag == EXPR_PARAM;
     }
@@ -1005,10 +1032,10 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
             vec_push(r->cc->arena, &args, resolve_expr(r, scope, e->args.at[1]));
             Str name = arena_printf(r->cc->arena, "%s %s", operator_text(e->op), e->distinct ? "all" : "any");
             Type item = args.at[0]->tag == EXPR_CONST && is_untyped(args.at[0]) ? TYPE(TEXT) : args.at[0]->type;
-            args.at[1] = expr_adapted(r, args.at[1], (Type){TYPE_ARRAY, -1, -1, item.tag});
-            if (args.at[1]->type.tag == TYPE_ARRAY && args.at[1]->type.element != TYPE_UNKNOWN) args.at[0] = expr_coerce(r, args.at[0], (Type){args.at[1]->type.element, -1, -1, TYPE_UNKNOWN});
+            args.at[1] = expr_adapted(r, args.at[1], type_array(item.tag));
+            if (args.at[1]->type.tag == TYPE_ARRAY && args.at[1]->type.element != TYPE_UNKNOWN) args.at[0] = expr_coerce(r, args.at[0], type_of(args.at[1]->type.element));
             Type array = args.at[1]->type;
-            if (is_float(args.at[0]->type) && array.element == TYPE_NUMERIC) args.at[1] = expr_cast(r, args.at[1], (Type){TYPE_ARRAY, -1, -1, TYPE_FLOAT8});
+            if (is_float(args.at[0]->type) && array.element == TYPE_NUMERIC) args.at[1] = expr_cast(r, args.at[1], type_array(TYPE_FLOAT8));
             if (args.at[0]->type.tag == TYPE_NUMERIC && (array.element == TYPE_FLOAT4 || array.element == TYPE_FLOAT8)) args.at[0] = cast_to(r, args.at[0], TYPE_FLOAT8);
             if (!function_find(name, 2)) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "%s with an array is not supported", e->distinct ? "ALL" : "ANY");
             out = call(r, name, &args, e->pos, false);
@@ -1026,6 +1053,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
             char from[64], into[64];
             fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, e->pos, "cannot cast type %s to %s", type_name(operand->type, from, sizeof from), type_name(to, into, sizeof into));
         }
+        if (type_is_text(operand->type)) to = type_collate(to, operand->type, TYPE(TEXT));
         out = expr_cast(r, operand, to);
         out->pos = e->pos;
         if (operand->tag == EXPR_PARAM) out->nullable = true;
@@ -1037,6 +1065,7 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
         Type element = TYPE(UNKNOWN);
         for (int i = 0; i < e->args.n; i++) {
             add_arg(r, out, resolve_expr(r, scope, e->args.at[i]));
+            if (e->tag == AST_ARRAY) expr_refuse_collated(r, out->args.at[i], out->args.at[i]->pos, "ARRAY");
             if (e->tag == AST_ARRAY) element = common_type(r, element, out->args.at[i], "ARRAY");
         }
         if (e->tag == AST_ARRAY) {
@@ -1075,11 +1104,11 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
         out = call(r, STR("->"), &args, e->pos, true);
         break;
     }
-    case AST_COLLATE:
-        if (!collation_is_known(e->name))
-            fail_hint(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "Text compares by code point, as under COLLATE \"C\".", "collation \"" STR_FMT "\" is not supported", STR_ARG(e->name));
-        out = is_text_or_unknown(r, resolve_expr(r, scope, e->args.at[0]), OP_EQ, e->pos);
+    case AST_COLLATE: {
+        Collation collation = resolve_collation(r->cc, e->name, e->pos);
+        out = expr_collate(r, is_text_or_unknown(r, resolve_expr(r, scope, e->args.at[0]), OP_EQ, e->pos), collation);
         break;
+    }
     case AST_DEFAULT: fail(r->cc, SQM_ERROR_SYNTAX, e->pos, "DEFAULT is not allowed in this context");
     case AST_GROUPING_SETS: case AST_ROLLUP: case AST_CUBE: fail(r->cc, SQM_ERROR_SYNTAX, e->pos, "%s is allowed in GROUP BY only", ast_expr_name(e->tag));
     }
@@ -1101,6 +1130,7 @@ Expr *resolve_set_function(Resolver *r, Scope *scope, const AstExpr *e, Rel *rel
     for (int i = 0; i < e->args.n; i++) {
         Expr *arg = resolve_expr(r, scope, e->args.at[i]);
         if (name_is(e->name, "unnest")) arg = expr_adapted(r, arg, TYPE(ARRAY));
+        if (name_is(e->name, "regexp_split_to_table")) expr_refuse_collated(r, arg, e->pos, "regexp_split_to_table");
         vec_push(r->cc->arena, &args, arg);
     }
     int min = name_is(e->name, "generate_series") || name_is(e->name, "regexp_split_to_table") ? 2 : 1;
@@ -1112,7 +1142,7 @@ Expr *resolve_set_function(Resolver *r, Scope *scope, const AstExpr *e, Rel *rel
         if (args.n == 3 && args.at[2]->type.tag == TYPE_UNKNOWN && type_is_datetime(value)) args.at[2] = expr_coerce(r, args.at[2], TYPE(INTERVAL));
         if (value.tag == TYPE_DATE) value = TYPE(TIMESTAMP);
     } else if (name_is(e->name, "unnest")) {
-        value = (Type){args.at[0]->type.element, -1, -1, TYPE_UNKNOWN};
+        value = type_of(args.at[0]->type.element);
     } else if (name_is(e->name, "regexp_split_to_table")) {
         value = TYPE(TEXT);
     } else {

@@ -92,6 +92,24 @@ static Expr *grouping_call(Grouping *g, const Expr *e) {
     return out;
 }
 
+static Expr *group_expr(Grouping *g, Expr *e, int depth);
+
+/* Is `e` what was written as key k? One with a COLLATE clause stands for itself alone: GROUP BY a COLLATE case_insensitive doesn't determine a. */
+static bool is_shown(Grouping *g, const Expr *e, int k, int depth) {
+    const Expr *shown = g->q->group_shown.at[k];
+    return shown && (!shown->type.collated || e->type.collated) && matches(g, e, shown, depth);
+}
+
+/* Texts of a group that differ in case only: one of them, of the collation of `e`. */
+static Expr *shown_value(Grouping *g, const Expr *e, int k, int depth) {
+    const Expr *shown = g->q->group_shown.at[k];
+    Expr *agg = expr_new(g->r, EXPR_AGG, e->type, shown->nullable, e->pos);
+    agg->aggregate = aggregate_find(STR("any_value"));
+    agg->level = depth;
+    vec_push(g->r->cc->arena, &agg->args, arena_copy(g->r->cc->arena, shown, sizeof *shown));
+    return group_expr(g, agg, depth);
+}
+
 /* Rewrites `e`, which stands `depth` blocks below the grouped one. Returns the replacement (usually e itself). */
 static Expr *group_expr(Grouping *g, Expr *e, int depth) {
     if (!e) return NULL;
@@ -110,6 +128,8 @@ static Expr *group_expr(Grouping *g, Expr *e, int depth) {
                 return var;
             }
         }
+    for (int k = 0; k < q->group_shown.n; k++)
+        if (is_shown(g, e, k, depth)) return shown_value(g, e, k, depth);
     if (depth == 0 && is_grouping(e)) return grouping_call(g, e);
     if (e->tag == EXPR_AGG && e->level > depth) return e;      /* a block further out computes it */
     if (e->tag == EXPR_AGG && e->level == depth) {
@@ -138,12 +158,15 @@ static Expr *group_expr(Grouping *g, Expr *e, int depth) {
             *key = *e;
             key->level = 0;
             vec_push(g->r->cc->arena, &q->group_keys, key);
+            vec_push(g->r->cc->arena, &q->group_shown, NULL);
             vec_push(g->r->cc->arena, &q->group_slots, q->n_slots++);
             Expr *var = NEW(g->r->cc->arena, Expr);
             *var = *e;
             become_var(var, q->group_slots.at[q->group_slots.n - 1], depth);
             return var;
         }
+        if (rel->kind == REL_FUNCTION && rel->hidden_names)
+            fail(g->r->cc, SQM_ERROR_NOT_SUPPORTED, rel->pos, "a set-returning function that the rows aren't grouped by is not supported in the select list of grouped rows");
         Str name = rel->columns.at[e->column].name;
         fail(g->r->cc, SQM_ERROR_GROUPING, e->pos,
              depth ? "subquery uses ungrouped column \"" STR_FMT "." STR_FMT "\" from outer query"
@@ -286,6 +309,7 @@ void resolve_grouping(Resolver *r, Query *q) {
                 if (grouped.at[t] == e) { q->order.at[i].expr = q->targets.at[t].expr; shared = true; }
             if (!shared) q->order.at[i].expr = window_expr(&g, e);
         }
+        for (int i = 0; i < q->distinct_on.n; i++) q->distinct_on.at[i] = window_expr(&g, q->distinct_on.at[i]);
     }
 #undef SHARED
 }

@@ -1,5 +1,5 @@
-/* resolve_internal.h - what the files of the resolver share: resolve.c (blocks, FROM), resolve_expr.c (expressions), resolve_group.c (after grouping),
- * resolve_modify.c (INSERT, UPDATE, DELETE). */
+/* resolve_internal.h - what the files of the resolver share: resolve.c (blocks, FROM), resolve_expr.c (expressions), resolve_collation.c (comparing text),
+ * resolve_group.c (after grouping), resolve_modify.c (INSERT, UPDATE, DELETE). */
 #ifndef SQM_RESOLVE_INTERNAL_H
 #define SQM_RESOLVE_INTERNAL_H
 
@@ -20,6 +20,9 @@ typedef struct Scope {
     bool windows;
     bool in_aggregate;
     bool in_window;
+    bool select_sets;           /* set-returning functions may stand here: resolve_select_set.c */
+    bool select_sets_known;     /* ... which the select list has named already */
+    Rel *select_set;            /* the one of this block, or NULL */
     Str own_name;               /* in a stored expression: the table's own name is the one relation, whatever its alias */
     bool in_sublink;            /* a subquery of an expression is being resolved, from here */
     bool nullable_side;         /* a side of an outer join that may be left NULL */
@@ -49,6 +52,16 @@ void resolve_with(Resolver *r, Scope *scope, const AstCte *ctes, int n, bool rec
 const Merged *resolve_merged(const Scope *scope, int visible, Str name);     /* what `name` of the i-th visible relation went into, or NULL */
 void target_slots(Resolver *r, Query *q);
 Str target_name(const AstExpr *e);
+Rel *resolve_add_rel(Resolver *r, Scope *scope, RelKind kind, Str alias, Pos pos);
+From *resolve_cross_join(Resolver *r, From *left, From *right);
+void resolve_add_column(Resolver *r, Rel *rel, Str name, Type type, bool nullable);
+
+/* resolve_select_set.c */
+Expr *resolve_select_set(Resolver *r, Scope *scope, const AstExpr *e);       /* a set-returning function outside of FROM: its column */
+
+/* resolve_information.c */
+bool resolve_is_information(Str name);                                       /* information_schema.tables ...: no table of the catalogue */
+void resolve_information(Resolver *r, Rel *rel, Str name);                   /* gives `rel` its columns and rows */
 
 /* resolve_expr.c */
 Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e);
@@ -99,10 +112,24 @@ Expr *expr_step(Resolver *r, Expr *e, const Expr *step, Pos pos);            /* 
 Expr *expr_adapted(Resolver *r, Expr *e, Type to);
 void expr_adapt(Resolver *r, Expr **a, Expr **b);
 
+/* resolve_collation.c: what text compares by. */
+Expr *expr_collate(Resolver *r, Expr *e, Collation collation);               /* e COLLATE ...: a copy */
+bool expr_is_collated(const Expr *e);                                        /* a casefold(): it, or the user, made it one */
+Expr *expr_collated(Resolver *r, Expr *e);                                   /* what e sorts and groups by */
+void expr_collate_pair(Resolver *r, Expr **a, Expr **b);                     /* the two sides of a comparison; rows of equal length, too */
+void expr_collate_list(Resolver *r, Exprs *items);                           /* IN: operand and items */
+void expr_collate_column(Resolver *r, Expr **operand, Query *q, int column, Pos pos);    /* operand IN (SELECT ...) */
+void expr_collate_call(Resolver *r, Expr *call);                             /* the result's collation; refuses what compares inside */
+void expr_collate_aggregate(Resolver *r, Expr *agg);
+void expr_collate_window(Resolver *r, Expr *window);
+void expr_refuse_collated(Resolver *r, const Expr *e, Pos pos, const char *what);
+void query_collate_distinct(Resolver *r, Query *q);                          /* DISTINCT that isn't by code points becomes DISTINCT ON */
+void query_collate_set(Resolver *r, const Query *q, bool recursive, Pos pos);     /* UNION and the like */
+Type expr_meet_collations(Resolver *r, Type t, Type a, Type b, Pos pos);     /* type_collate; two COLLATE clauses that differ are an error */
+
 /* resolve_modify.c: fill r->out->insert / modify. */
-void resolve_insert(Resolver *r, const AstInsert *s);
-void resolve_update(Resolver *r, const AstUpdate *s);
-void resolve_delete(Resolver *r, const AstDelete *s);
+/* `outer`: whose WITH queries are seen; NULL: nobody's. */
+void resolve_write(Resolver *r, const Stmt *stmt, const Scope *outer);
 
 /* resolve_group.c */
 void resolve_grouping(Resolver *r, Query *q);

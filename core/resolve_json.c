@@ -250,7 +250,7 @@ Expr *resolve_assign_path(Resolver *r, Scope *scope, Expr *before, const AstAssi
     }
     if (a->value->tag == AST_DEFAULT) fail(r->cc, SQM_ERROR_SYNTAX, a->value->pos, "DEFAULT is not allowed for a part of a column");
     Expr *value = resolve_expr(r, scope, a->value), *call = expr_new(r, EXPR_FUNC, column, false, a->pos);
-    Type element = {column.element, -1, -1, TYPE_UNKNOWN};
+    Type element = type_of(column.element);
     bool is_element = column.tag == TYPE_ARRAY && element.tag != TYPE_UNKNOWN && a->steps.n == 1;
     if (is_element) value = expr_coerce(r, value, element);
     else if (value->tag == EXPR_CONST) value = expr_coerce(r, value, TYPE(TEXT));

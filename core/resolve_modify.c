@@ -204,29 +204,46 @@ static void add_checks(Resolver *r, const Table *t, Query *row, const bool *colu
     }
 }
 
-bool foreign_key_comparable(Type a, Type b) {
+static bool comparable(Type a, Type b) {
     if (type_is_integer(a)) return type_is_integer(b);
     if (a.tag == TYPE_TEXT || a.tag == TYPE_VARCHAR) return b.tag == TYPE_TEXT || b.tag == TYPE_VARCHAR;
     return a.tag == b.tag && (a.tag == TYPE_UUID || a.tag == TYPE_OBJECTID || a.tag == TYPE_NUMERIC || a.tag == TYPE_DATE);
 }
 
+bool foreign_key_checked(const Table *child, const Table *parent, const Constraint *c, int *parent_columns) {
+    int n = c->columns.n;
+    if (!n || n > MOST_KEY_COLUMNS || n != c->references_columns.n) return false;
+    if (!child->declared || child->legacy || !parent->declared || parent->legacy || parent->view_text.n) return false;
+    for (int i = 0; i < n; i++) {
+        parent_columns[i] = table_find_column(parent, c->references_columns.at[i]);
+        if (parent_columns[i] < 0 || !comparable(child->columns.at[c->columns.at[i]].type, parent->columns.at[parent_columns[i]].type)) return false;
+    }
+    return true;
+}
+
 /* False: a key that isn't checked. */
 static bool make_foreign(Resolver *r, const Table *child, const Constraint *c, ForeignKey *out) {
-    if (c->kind != TABLE_FOREIGN_KEY || c->columns.n != 1 || c->references_columns.n != 1 || !child->declared || child->legacy) return false;
+    if (c->kind != TABLE_FOREIGN_KEY) return false;
     const Table *parent = catalog_find_table(r->catalog, c->references);
-    if (!parent || !parent->declared || parent->legacy || parent->view_text.n) return false;
-    *out = (ForeignKey){c, child, parent, c->columns.at[0], table_find_column(parent, c->references_columns.at[0])};
-    if (out->parent_column < 0 || !foreign_key_comparable(child->columns.at[out->child_column].type, parent->columns.at[out->parent_column].type)) return false;
+    int *columns = NEW_ARRAY(r->cc->arena, int, MOST_KEY_COLUMNS);
+    if (!parent || !foreign_key_checked(child, parent, c, columns)) return false;
+    *out = (ForeignKey){c, child, parent, c->columns.n, c->columns.at, columns};
     resolve_note_table(r, parent);
     resolve_note_table(r, child);
     return true;
+}
+
+static bool any_of(const int *columns, int n, const bool *set) {
+    for (int i = 0; i < n; i++)
+        if (set[columns[i]]) return true;
+    return false;
 }
 
 /* Keys of `t`, and keys that refer to it, by one of `columns` (NULL: any). */
 static void add_foreign(Resolver *r, const Table *t, const bool *columns, ForeignKeys *out) {
     ForeignKey key;
     for (int i = 0; i < t->constraints.n; i++)
-        if (make_foreign(r, t, &t->constraints.at[i], &key) && (!columns || columns[key.child_column])) vec_push(r->cc->arena, out, key);
+        if (make_foreign(r, t, &t->constraints.at[i], &key) && (!columns || any_of(key.child_columns, key.n, columns))) vec_push(r->cc->arena, out, key);
 }
 
 static void add_referring(Resolver *r, const Table *t, const bool *columns, ForeignKeys *out) {
@@ -234,7 +251,7 @@ static void add_referring(Resolver *r, const Table *t, const bool *columns, Fore
     for (int k = 0; k < r->catalog->tables.n; k++) {
         const Table *child = r->catalog->tables.at[k];
         for (int i = 0; i < child->constraints.n; i++)
-            if (str_eq(child->constraints.at[i].references, t->name) && make_foreign(r, child, &child->constraints.at[i], &key) && (!columns || columns[key.parent_column]))
+            if (str_eq(child->constraints.at[i].references, t->name) && make_foreign(r, child, &child->constraints.at[i], &key) && (!columns || any_of(key.parent_columns, key.n, columns)))
                 vec_push(r->cc->arena, out, key);
     }
 }
@@ -366,6 +383,9 @@ static bool is_primary_key_name(const Table *t, Str name) {
     return name.n == t->name.n + 5 && memcmp(name.p, t->name.p, t->name.n) == 0 && memcmp(name.p + t->name.n, "_pkey", 5) == 0;
 }
 
+/* Is the key on that column? Of a case_insensitive one it is on what the column compares by. */
+static bool key_is_on(const Table *t, const IndexKey *key, int column) { return key->column == column || (key->folded.n && str_eq(key->folded, t->columns.at[column].name)); }
+
 static const Index *find_conflict_index(Resolver *r, const Table *t, const AstInsert *s) {
     if (s->conflict_index_where) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, s->conflict_index_where->pos, "ON CONFLICT with a WHERE after its columns is not supported");
     if (s->conflict_constraint.n) {
@@ -380,7 +400,7 @@ static const Index *find_conflict_index(Resolver *r, const Table *t, const AstIn
         bool all = true;
         for (int k = 0; k < index->keys.n && all; k++) {
             bool found = false;
-            for (int n = 0; n < s->conflict_columns.n; n++) found |= index->keys.at[k].column == find_column(r, t, s->conflict_columns.at[n], s->table_pos);
+            for (int n = 0; n < s->conflict_columns.n; n++) found |= key_is_on(t, &index->keys.at[k], find_column(r, t, s->conflict_columns.at[n], s->table_pos));
             all = found && index->keys.at[k].column >= 0 && !index->keys.at[k].path.n;
         }
         if (all) return index;
@@ -398,7 +418,13 @@ static const Index *primary_key_index(Resolver *r, const Table *t, const AstInse
     return key_index(r, t);
 }
 
-void resolve_insert(Resolver *r, const AstInsert *s) {
+/* WITH, after the WITH queries of the statement that this one is a part of. */
+static void begin_with(Resolver *r, Scope *scope, const Scope *outer, const AstCtes *with, bool recursive) {
+    for (int i = 0; outer && i < outer->ctes.n; i++) vec_push(r->cc->arena, &scope->ctes, outer->ctes.at[i]);
+    resolve_with(r, scope, with->at, with->n, recursive);
+}
+
+static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) {
     InsertQuery *ins = NEW(r->cc->arena, InsertQuery);
     r->out->insert = ins;
     ins->table = with_columns(r, target_table(r, s->table, s->table_pos), &s->columns);
@@ -406,7 +432,7 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
     Query *root = NEW(r->cc->arena, Query);
     root->grouping_slot = -1;
     Scope scope = {.query = root, .clause = "INSERT"};
-    resolve_with(r, &scope, s->with.at, s->with.n, s->recursive);
+    begin_with(r, &scope, outer, &s->with, s->recursive);
     for (int i = 0; i < s->columns.n; i++) {
         Pos pos = i < s->column_pos.n ? s->column_pos.at[i] : s->table_pos;
         int c = find_column(r, t, s->columns.at[i], pos);
@@ -496,6 +522,25 @@ void resolve_insert(Resolver *r, const AstInsert *s) {
     }
 }
 
+static bool assigns(const ModifyQuery *m, int column) {
+    for (int i = 0; i < m->set.n; i++)
+        if (m->set.at[i].column == column) return true;
+    return false;
+}
+
+/* Marks the columns of foreign keys that have to be read. True: a key of the table's own changes in some of its columns only. */
+static bool mark_keys(const ModifyQuery *m, bool *columns) {
+    bool partly = false;
+    for (int i = 0; i < m->referring.n; i++)
+        for (int k = 0; k < m->referring.at[i].n; k++) columns[m->referring.at[i].parent_columns[k]] = true;
+    for (int i = 0; i < m->foreign.n; i++)
+        for (int k = 0; k < m->foreign.at[i].n; k++) {
+            int c = m->foreign.at[i].child_columns[k];
+            if (!assigns(m, c)) partly = columns[c] = true;
+        }
+    return partly;
+}
+
 /* The common part of UPDATE and DELETE: rel 0 is the target, then FROM/USING, WHERE; _id and (when needed) all columns behind the assignments. */
 static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstExpr *where) {
     Query *q = m->rows;
@@ -506,11 +551,12 @@ static void finish_modify(Resolver *r, Scope *scope, ModifyQuery *m, const AstEx
     }
     Target id = {.expr = var_new(r->cc->arena, q, rel, rel_id_column(r->cc->arena, rel)), .name = STR("_id"), .slot = -1};
     vec_push(r->cc->arena, &q->targets, id);
-    m->whole_rows = m->has_returning || m->generated.n || m->checks.n || m->referring.n;
+    bool *key = NEW_ARRAY(r->cc->arena, bool, m->table->columns.n + 1);
+    bool partly = mark_keys(m, key);
+    m->whole_rows = m->has_returning || m->generated.n || m->checks.n || m->referring.n || partly;
     for (int c = 0; c < m->table->columns.n && m->whole_rows; c++) {
         const Column *column = &m->table->columns.at[c];
-        bool needed = m->has_returning || m->generated.n || m->checks.n;
-        for (int i = 0; i < m->referring.n; i++) needed |= m->referring.at[i].parent_column == c;
+        bool needed = key[c] || m->has_returning || m->generated.n || m->checks.n;
         needed = needed && !table_column_is_virtual(m->table, c) && !column->indexed;
         Expr *e = needed ? var_new(r->cc->arena, q, rel, c) : expr_const(r, sqm_null(), column->type, NO_POS);
         Target t = {.expr = e, .name = column->name, .slot = -1};
@@ -551,14 +597,14 @@ static Rel *begin_modify(Resolver *r, Scope *scope, ModifyQuery *m, Str alias, P
 
 static bool is_part_assignment(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e->function->name, "json assign") == 0; }
 
-void resolve_update(Resolver *r, const AstUpdate *s) {
+static void resolve_update(Resolver *r, const AstUpdate *s, const Scope *outer) {
     ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
     r->out->modify = m;
     AstNames assigned = {0};
     for (int i = 0; i < s->set.n; i++) vec_push(r->cc->arena, &assigned, s->set.at[i].column);
     m->table = with_columns(r, target_table(r, s->table, s->table_pos), &assigned);
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "UPDATE"};
-    resolve_with(r, &scope, s->with.at, s->with.n, s->recursive);
+    begin_with(r, &scope, outer, &s->with, s->recursive);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->from);
     scope.clause = "UPDATE SET";
     int recomputed = -1;
@@ -597,14 +643,20 @@ void resolve_update(Resolver *r, const AstUpdate *s) {
     finish_modify(r, &scope, m, s->where);
 }
 
-void resolve_delete(Resolver *r, const AstDelete *s) {
+static void resolve_delete(Resolver *r, const AstDelete *s, const Scope *outer) {
     ModifyQuery *m = NEW(r->cc->arena, ModifyQuery);
     r->out->modify = m;
     m->table = target_table(r, s->table, s->table_pos);
     Scope scope = {.query = NEW(r->cc->arena, Query), .clause = "DELETE"};
-    resolve_with(r, &scope, s->with.at, s->with.n, s->recursive);
+    begin_with(r, &scope, outer, &s->with, s->recursive);
     begin_modify(r, &scope, m, s->alias, s->table_pos, &s->using_);
     add_referring(r, m->table, NULL, &m->referring);
     m->row = row_block(r, m->table, s->alias, &scope, s->returning.at, s->returning.n, &m->has_returning);
     finish_modify(r, &scope, m, s->where);
+}
+
+void resolve_write(Resolver *r, const Stmt *stmt, const Scope *outer) {
+    if (stmt->insert) resolve_insert(r, stmt->insert, outer);
+    else if (stmt->update) resolve_update(r, stmt->update, outer);
+    else resolve_delete(r, stmt->delete_, outer);
 }

@@ -7,14 +7,14 @@
  *     (a, b) IN (more than MOST_ROWS)     a IN (...) AND b IN (...) AND (a, b) IN (...)
  * Both sides are true, false and unknown for the same rows. In the last one: where some row of the list may be equal, its items may be too, so that the first two are false only where the third is.
  *
- * Only where (1) all items are columns, constants or parameters, or casts of these: they are evaluated more than once; (2) the list isn't negated beyond MOST_ROWS: NOT would undo the narrowing.
+ * Only where (1) all items are columns, constants or parameters, or casts or casefold() of these: they are evaluated more than once; (2) the list isn't negated beyond MOST_ROWS: NOT would undo the narrowing.
  * What isn't rewritten is an EXPR_COMPARE or EXPR_IN of rows, which is evaluated here. Rows against subqueries: resolve_expr.c. */
 #include "resolve_internal.h"
 
 enum { MOST_ROWS = 64 };        /* MongoDB plans each branch of an $or by itself */
 
 static bool is_plain(const Expr *e) {
-    while (e->tag == EXPR_CAST) e = e->args.at[0];
+    while (e->tag == EXPR_CAST || expr_is_collated(e)) e = e->args.at[0];
     return e->tag == EXPR_VAR || e->tag == EXPR_CONST || e->tag == EXPR_PARAM;
 }
 

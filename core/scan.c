@@ -187,8 +187,9 @@ static bool further_part(ScanNode *s, bool *never) {
 static bool next_keys(ScanNode *s, bool *never) {
     KeyFilter *part = &s->filters[s->n_filters - 1];
     *part = s->cut_keys;
-    if (part->n > KEYS_IN_PART) part->n = KEYS_IN_PART;
-    s->cut_keys.values += part->n;
+    int most = part->width > 1 ? TUPLE_BRANCHES : KEYS_IN_PART;
+    if (part->n > most) part->n = most;
+    s->cut_keys.values += part->n * part->width;
     s->cut_keys.n -= part->n;
     return ask(s, never);
 }
@@ -246,12 +247,16 @@ static bool start_scan(ScanNode *s) {
 }
 
 /* Does the present row pass the lists that the server didn't look at? */
-static bool passes(const ScanNode *s) {
+static bool passes(ScanNode *s) {
     for (int i = 0; i < s->checked.n; i++) {
         const Plan *p = s->checked.at[i]->plan;
-        const Value *v = &s->node.ev->frame[p->left_keys.at[0]->slot];
-        bool none = p->kind == JOIN_ANTI;
-        if (v->type == SQM_NULL ? !none || p->null_aware : keys_has(s->checked.at[i], v) == none) return false;
+        Value *key = NEW_ARRAY(&s->node.scratch, Value, p->left_keys.n);
+        bool none = p->kind == JOIN_ANTI, null = false;
+        for (int k = 0; k < p->left_keys.n; k++) {
+            key[k] = s->node.ev->frame[p->left_keys.at[k]->slot];
+            null |= key[k].type == SQM_NULL;
+        }
+        if (null ? !none || p->null_aware : keys_has(s->checked.at[i], key) == none) return false;
     }
     return true;
 }

@@ -1,7 +1,8 @@
 /* setop.c - set operations and the inputs that aren't collections: PLAN_SETOP, PLAN_SUBQUERY, PLAN_WORK, PLAN_VALUES, PLAN_FUNCTION.
  *
  * SETOP out: the targets' slots of the whole, in the order of the left operand (UNION: then the right one). Values come out in the type both sides meet
- * in. UNION streams and remembers what it gave; INTERSECT and EXCEPT read the right operand into a table with a count per row, then stream the left.
+ * in, and are told apart by what these compare by. UNION streams and remembers what it gave; INTERSECT and EXCEPT read the right operand into a table with a count
+ * per row, then stream the left.
  *     {1,1,2} INTERSECT ALL {1,2,2} = {1,2}      {1,1,2} EXCEPT ALL {1} = {1,2}      {1,1,2} EXCEPT {1} = {2}
  * SUBQUERY copies the outputs of a nested block into its relation's slots; a CTE that is computed once is read from its kept rows (exec.c). WORK
  * reads the rows of the recursion's last round. VALUES evaluates one row at a time. FUNCTION runs a set-returning function:
@@ -20,9 +21,9 @@ typedef struct SetopNode {
     Node node;
     QueryRun *left_run, *right_run;
     int n;
-    Value *row;
+    Value *row, *keys;          /* keys: what the row's values compare by */
     Ints outputs;
-    Rows rows;                  /* [values][count] */
+    Rows rows;                  /* [keys][count] */
     Hash table;
     bool loaded, on_right;      /* UNION: the left operand has ended */
 } SetopNode;
@@ -33,7 +34,7 @@ bool setop_value(Eval *ev, const Query *whole, const Query *side, int i, Value *
     if (type_is_text(to) && type_is_text(from)) return true;
     if (from.tag == TYPE_UNKNOWN && v->type != SQM_TEXT) return true;      /* whatever a schemaless column holds */
     Value given = *v;
-    return cast_value(ev, &given, (Type){to.tag, -1, -1, to.element}, v);
+    return cast_value(ev, &given, to.tag == TYPE_ARRAY ? type_array(to.element) : type_of(to.tag), v);
 }
 
 /* The operand's next row into s->row. */
@@ -52,19 +53,33 @@ static int operand_next(SetopNode *s, bool right) {
     return 1;
 }
 
+/* Under case_insensitive a text compares by its casefold(). */
+static bool fill_keys(SetopNode *s) {
+    const Query *q = s->node.run->plan->query;
+    for (int i = 0; i < s->n; i++) {
+        s->keys[i] = s->row[i];
+        const Expr *target = i < q->targets.n ? q->targets.at[i].expr : NULL;
+        if (!target || target->type.collation != COLLATION_CASE_INSENSITIVE || s->row[i].type == SQM_NULL) continue;
+        if (!function_find(STR("casefold"), 1)->eval(s->node.ev, target, &s->row[i], 1, &s->keys[i])) return false;
+    }
+    return true;
+}
+
 static int give(SetopNode *s) {
     for (int i = 0; i < s->n; i++) s->node.ev->frame[s->outputs.at[i]] = s->row[i];
     return 1;
 }
 
-/* The row's counter in the table; `add`: put there, with 0, when it is new. NULL: not there, or (*failed) out of memory. */
+/* The row's counter in the table; `add`: put there, with 0, when it is new. NULL: not there, or (*failed) an error. */
 static Value *counter(SetopNode *s, bool add, bool *failed) {
-    uint64_t h = keys_hash(s->row, s->n);
-    int found = hash_find(&s->table, h, s->row);
+    *failed = !fill_keys(s);
+    if (*failed) return NULL;
+    uint64_t h = keys_hash(s->keys, s->n);
+    int found = hash_find(&s->table, h, s->keys);
     if (found >= 0) return &s->table.at[found].row[s->n];
     if (!add) return NULL;
     Value *row = rows_new(&s->rows, s->n + 1);
-    for (int i = 0; i < s->n; i++) row[i] = value_keep(&s->rows.arena, &s->row[i]);
+    for (int i = 0; i < s->n; i++) row[i] = value_keep(&s->rows.arena, &s->keys[i]);
     row[s->n] = sqm_int(0);
     *failed = !rows_charge(&s->rows) || !hash_add(&s->table, h, row);
     return *failed ? NULL : &row[s->n];
@@ -163,6 +178,7 @@ Node *setop_node(QueryRun *run, const Plan *plan) {
     s->n = q->left->plan->output.n;
     for (int i = 0; i < s->n; i++) vec_push(&run->arena, &s->outputs, i < q->targets.n ? q->targets.at[i].slot : i);
     s->row = NEW_ARRAY(&run->arena, Value, s->n + 1);
+    s->keys = NEW_ARRAY(&run->arena, Value, s->n + 1);
     s->rows.x = run->x;
     hash_init(&s->table, run->x, 0, s->n);
     return &s->node;

@@ -782,6 +782,7 @@ static bool fill_table(sqm_connection_t *db, const Stmt *stmt, sqm_error_t *erro
 static bool settle(sqm_statement_t *st, sqm_error_t *error) {
     sqm_connection_t *db = st->db;
     int64_t deadline = 0;
+    if (db->server && st->p->plan && st->p->resolved->reads_catalogue && !load_catalogue(db, error)) return false;
     for (;;) {
         if (st->p->catalog != db->catalog && st->p->plan) {   /* the schema has changed since: compile again */
             Prepared *fresh = prepare(db, st->p->sql.p, st->p->sql.n, st->p->literal_percent, error);
@@ -852,6 +853,8 @@ static bool any_unbound(const sqm_statement_t *st) {
     return false;
 }
 
+static bool only_reads(const Resolved *r) { return r->query && !r->parts.n; }
+
 static bool run_explain(sqm_statement_t *st, sqm_error_t *error) {
     const Stmt *stmt = st->p->resolved->stmt;
     if (!st->p->plan) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "EXPLAIN of %s is not supported", stmt_name(stmt->explained->tag));
@@ -862,7 +865,7 @@ static bool run_explain(sqm_statement_t *st, sqm_error_t *error) {
     st->lines = (Text){.arena = &x->arena};
     st->as_json = json;
     if (stmt->analyze) {
-        if (stmt->explained->tag != STMT_SELECT) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "EXPLAIN ANALYZE is supported for SELECT only");
+        if (!only_reads(st->p->resolved)) return error_set(error, SQM_ERROR_NOT_SUPPORTED, "EXPLAIN ANALYZE is supported for SELECT only");
         exec_enable_stats(x);
         int64_t before = exec_round_trips(x);
         struct timespec begin, end;
@@ -934,6 +937,15 @@ static bool run_set(sqm_statement_t *st, sqm_error_t *error) {
 
 static bool is_transaction_end(StmtTag tag) { return tag == STMT_ROLLBACK || tag == STMT_ROLLBACK_TO || tag == STMT_COMMIT; }
 
+static bool start_write(sqm_statement_t *st, sqm_error_t *error) {
+    start_exec(st, error);
+    if (!dml_run(&st->x, st->p->catalog, &st->dml, error)) return false;
+    st->rows_affected = dml_rows_affected(st->dml);
+    st->last_insert_id = dml_last_insert_id(st->dml);
+    st->state = RUNNING;
+    return true;
+}
+
 /* Everything up to the first row. */
 static bool start(sqm_statement_t *st, sqm_error_t *error) {
     sqm_connection_t *db = st->db;
@@ -956,18 +968,14 @@ static bool start(sqm_statement_t *st, sqm_error_t *error) {
     switch (tag) {
     case STMT_SELECT:
         if (!db->server) return error_set(error, SQM_ERROR_INTERFACE, "connection is offline");
+        if (st->p->resolved->parts.n) return start_write(st, error);
         start_exec(st, error);
         st->run = exec_query_open(&st->x, st->p->plan->query, NULL);
         st->state = RUNNING;
         return st->run != NULL;
     case STMT_INSERT: case STMT_UPDATE: case STMT_DELETE:
         if (!db->server) return error_set(error, SQM_ERROR_INTERFACE, "connection is offline");
-        start_exec(st, error);
-        if (!dml_run(&st->x, st->p->catalog, &st->dml, error)) return false;
-        st->rows_affected = dml_rows_affected(st->dml);
-        st->last_insert_id = dml_last_insert_id(st->dml);
-        st->state = RUNNING;
-        return true;
+        return start_write(st, error);
     case STMT_EXPLAIN: return run_explain(st, error);
     case STMT_SHOW: return run_show(st, error);
     case STMT_SET: st->state = ENDED; return run_set(st, error);
@@ -1040,7 +1048,7 @@ sqm_step_t sqm_step(sqm_statement_t *st, sqm_error_t *error) {
         st->db->stale = false;
         if (step != SQM_STEP_ERROR) return step;
         /* Nothing was handed out yet, nor written: the statement has not happened. */
-        bool over = fresh && stale && attempt < STALE_ATTEMPTS && !server_in_transaction(st->db->server) && (st->p->resolved->tag == STMT_SELECT || server_has_transactions(st->db->server));
+        bool over = fresh && stale && attempt < STALE_ATTEMPTS && !server_in_transaction(st->db->server) && (only_reads(st->p->resolved) || server_has_transactions(st->db->server));
         if (!over) {
             statement_fails(st);
             return step;

@@ -15,13 +15,13 @@
  *   (5) EXISTS doesn't stand as a conjunct of WHERE (under OR, CASE, in the target list) or NOT of one.
  * IN: (2) holds by nature. A subquery that fails (1) or (3) but refers to nothing outside is joined as a derived table. It stays a set that the executor
  * fills first and looks up (exec.c), or a list in a filter (mql_match.c), when
- *   (6) its operand is a row or a constant, or isn't the block's alone; (7) it is correlated and LIMIT or OFFSET cut it; and for NOT IN that may meet NULLs, correlated at all.
+ *   (6) its operand is a constant, or isn't the block's alone; (7) it is correlated and LIMIT or OFFSET cut it; and for NOT IN that may meet NULLs, correlated at all.
  *
  * Keys instead of a join: when few rows are expected on the right, they are read first and the scan of the left is asked by the list of their keys, so that an
  * index serves it, and so that it can still group, sort and limit by itself:
  *     Join SEMI a.id = b.author_id (Scan author a, Scan book b match pages > 900)   ->   Scan author a (Keys SEMI a.id = b.author_id (Scan book b match pages > 900))
  * Not done when
- *   (k1) anything but one equality connects the two sides; (k2) its left side isn't a column of a table, or that table's rows may be replaced by NULLs
+ *   (k1) anything but one equality connects the two sides, or, in a semi join, equalities with several columns of one table; (k2) its left side isn't a column of a table, or that table's rows may be replaced by NULLs
  *   (an outer join's nullable side) before WHERE sees them; (k3) the server's equality of the two types isn't exactly ours; (k4) more than a fraction of the
  *   left's rows are expected on the right, or more than KEYS_EXPECTED. */
 #include "plan_internal.h"
@@ -33,7 +33,7 @@ struct SemiJoin {
     bool null_aware;
     Exprs conditions;
     Plan *right;
-    Expr *left_key, *right_key;     /* what KEYS would go by; NULL: they can't */
+    Exprs left_keys, right_keys;    /* what KEYS would go by; empty: they can't */
     bool done;                      /* a scan has them */
 };
 
@@ -168,24 +168,38 @@ static bool same_equality(Type a, Type b) {
     return text || (a.tag == b.tag && (a.tag == TYPE_UUID || a.tag == TYPE_OBJECTID || a.tag == TYPE_BOOL));
 }
 
-static void find_keys(const Query *q, SemiJoin *s) {
-    if (s->conditions.n != 1) return;                                                                   /* (k1) */
-    Expr *e = s->conditions.at[0];
-    if (e->tag != EXPR_COMPARE || e->op != OP_EQ) return;                                               /* (k1) */
-    for (int side = 0; side < 2; side++) {
-        Expr *left = e->args.at[side], *right = e->args.at[1 - side];
-        if (left->tag != EXPR_VAR || left->level || left->rel < 0 || left->column < 0 || plan_has_slot(&s->right->slots, left->slot)) continue;
-        const Rel *rel = q->rels.at[left->rel];
-        if (rel->kind != REL_TABLE || rel->null_extended || left->column >= rel->table->columns.n) continue;    /* (k2) */
-        if (!plan_covered(right, &s->right->slots) || plan_has_sublink(right) || expr_is_volatile(right) || !same_equality(left->type, right->type)) continue;   /* (k1) (k3) */
-        s->left_key = left;
-        s->right_key = right;
+/* One side of an equality: may the scan of its table be asked by the values of the other? */
+static bool is_key(const Query *q, const SemiJoin *s, const Expr *left, Expr *right) {
+    if (left->tag != EXPR_VAR || left->level || left->rel < 0 || left->column < 0 || plan_has_slot(&s->right->slots, left->slot)) return false;
+    const Rel *rel = q->rels.at[left->rel];
+    if (rel->kind != REL_TABLE || rel->null_extended || left->column >= rel->table->columns.n) return false;                                        /* (k2) */
+    if (s->conditions.n > 1 && rel->table->legacy && left->type.tag == TYPE_UUID) return false;                                                     /* (k3) it has two forms */
+    return plan_covered(right, &s->right->slots) && !plan_has_sublink(right) && !expr_is_volatile(right) && same_equality(left->type, right->type); /* (k1) (k3) */
+}
+
+static void find_keys(Planner *p, const Query *q, SemiJoin *s) {
+    Exprs left_keys = {0}, right_keys = {0};
+    if (s->conditions.n > 1 && s->kind != JOIN_SEMI) return;                                            /* (k1) */
+    for (int i = 0; i < s->conditions.n; i++) {
+        const Expr *e = s->conditions.at[i];
+        if (e->tag != EXPR_COMPARE || e->op != OP_EQ) return;                                           /* (k1) */
+        for (int side = 0; side < 2 && left_keys.n == i; side++) {
+            Expr *left = e->args.at[side], *right = e->args.at[1 - side];
+            if (!is_key(q, s, left, right) || (i && left->rel != left_keys.at[0]->rel)) continue;
+            for (int k = 0; k < i; k++)
+                if (left_keys.at[k]->column == left->column) return;                                    /* (k1) */
+            vec_push(p->cc->arena, &left_keys, left);
+            vec_push(p->cc->arena, &right_keys, right);
+        }
+        if (left_keys.n == i) return;
     }
+    s->left_keys = left_keys;
+    s->right_keys = right_keys;
 }
 
 static void add(Planner *p, Query *q, SemiJoin *s, const From *from) {
     s->right = plan_from_items(p, q, from, &s->conditions);
-    find_keys(q, s);
+    find_keys(p, q, s);
     vec_push(p->cc->arena, &p->semi, s);
 }
 
@@ -201,42 +215,60 @@ static void join_exists(Planner *p, Query *q, const Query *sub, JoinKind kind, c
 
 /* ---- IN ---- */
 
-static bool plain_operand(const Expr *e) {
-    return e->tag != EXPR_ROW && !plan_has_sublink(e) && !expr_is_constant(e) && !expr_is_volatile(e);
+static Expr *item_of(const Expr *operand, int i) { return operand->tag == EXPR_ROW ? operand->args.at[i] : (Expr *)operand; }
+
+static bool plain_operand(const Expr *e, int n) {
+    for (int i = 0; i < n; i++) {
+        const Expr *item = item_of(e, i);
+        if (item->tag == EXPR_ROW || plan_has_sublink(item) || expr_is_constant(item) || expr_is_volatile(item)) return false;
+    }
+    return true;
+}
+
+/* The subquery's targets are values of its own, which can be moved with it. A constant is no key to join by: it stays a derived table's column, which is one. */
+static bool targets_move(const Query *sub) {
+    for (int i = 0; i < sub->n_visible; i++)
+        if (expr_is_constant(sub->targets.at[i].expr) || !expr_walk(sub->targets.at[i].expr, only_two_levels, NULL)) return false;
+    return true;
 }
 
 /* True when it has become a join. */
 static bool join_in(Planner *p, Query *q, Expr *link, JoinKind kind) {
     Query *sub = link->subquery;
     Expr *operand = link->args.at[0];
-    if (link->op != OP_EQ || !plain_operand(operand) || sub->is_volatile || sub->n_visible != 1) return false;                      /* (6) */
-    Expr *target = sub->targets.at[0].expr;
-    bool aware = kind == JOIN_ANTI && (operand->nullable || target->nullable);
+    int width = operand->tag == EXPR_ROW ? operand->args.n : 1;
+    if (link->op != OP_EQ || !plain_operand(operand, width) || sub->is_volatile || sub->n_visible != width) return false;           /* (6) */
+    bool aware = false;
+    for (int i = 0; i < width && kind == JOIN_ANTI; i++) aware |= item_of(operand, i)->nullable || sub->targets.at[i].expr->nullable;
     if (sub->correlated && (aware || sub->limit || sub->offset)) return false;                                                     /* (7) */
     Exprs inner = {0};
     SemiJoin *s = NEW(p->cc->arena, SemiJoin);
     s->kind = kind;
     s->null_aware = aware;
-    /* A constant target is no key to join by: it stays a derived table's column, which is one. */
-    if (!sub->limit && !sub->distinct_on.n && !expr_is_constant(target) && can_move(p, sub, &inner) && expr_walk(target, only_two_levels, NULL)) {
+    if (!sub->limit && !sub->distinct_on.n && targets_move(sub) && can_move(p, sub, &inner)) {
         Move m = {p, q, sub, q->rels.n};
         move_rels(&m);
         const From *from = moved_from(&m, sub->from);
         for (int i = 0; i < inner.n; i++) vec_push(p->cc->arena, &s->conditions, moved(&m, inner.at[i]));
-        Expr *value = moved(&m, target);
-        vec_push(p->cc->arena, &s->conditions, equality(p, operand, value));
+        for (int i = 0; i < width; i++) {
+            Expr *value = moved(&m, sub->targets.at[i].expr);
+            vec_push(p->cc->arena, &s->conditions, equality(p, item_of(operand, i), value));
+        }
         add(p, q, s, from);
         return true;
     }
     if (sub->correlated) return false;
     Rel *rel = NEW(p->cc->arena, Rel);
     *rel = (Rel){.kind = REL_SUBQUERY, .id = q->rels.n, .alias = STR("IN"), .pos = link->pos, .subquery = sub};
-    RelColumn column = {sub->targets.at[0].name, target->type, target->nullable, -1, false};
-    vec_push(p->cc->arena, &rel->columns, column);
     vec_push(p->cc->arena, &q->rels, rel);
     From *leaf = NEW(p->cc->arena, From);
     leaf->rel = rel->id;
-    vec_push(p->cc->arena, &s->conditions, equality(p, operand, var_new(p->cc->arena, q, rel, 0)));
+    for (int i = 0; i < width; i++) {
+        const Target *target = &sub->targets.at[i];
+        RelColumn column = {target->name, target->expr->type, target->expr->nullable, -1, false};
+        vec_push(p->cc->arena, &rel->columns, column);
+        vec_push(p->cc->arena, &s->conditions, equality(p, item_of(operand, i), var_new(p->cc->arena, q, rel, i)));
+    }
     add(p, q, s, leaf);
     return true;
 }
@@ -270,23 +302,29 @@ void plan_unnest(Planner *p, Query *q, Exprs *conditions) {
  * index serves the list, fewer keys than rows are enough. */
 enum { KEYS_EXPECTED = 5000, KEYS_FRACTION = 4 };
 
+static const Index *index_of_keys(const Rel *rel, const Exprs *left_keys) {
+    int columns[MOST_KEY_COLUMNS], n = 0;
+    while (n < left_keys->n && n < MOST_KEY_COLUMNS) columns[n] = left_keys->at[n]->column, n++;
+    return table_index_over(rel->table, columns, n);
+}
+
 void plan_push_keys(Planner *p, Plan *scan) {
     for (int i = 0; i < p->semi.n; i++) {
         SemiJoin *s = p->semi.at[i];
         double expected = s->right->rows < 0 ? 1000 : s->right->rows;
-        if (s->done || !s->left_key || s->left_key->rel != scan->rel->id) continue;
-        double fraction = s->kind == JOIN_SEMI && scan->total >= 0 && table_index_on(scan->rel->table, s->left_key->column) ? 1 : KEYS_FRACTION;
-        if (expected > KEYS_EXPECTED || expected * fraction > scan->rows) continue;                     /* (k4) */
+        if (s->done || !s->left_keys.n || s->left_keys.at[0]->rel != scan->rel->id) continue;
+        const Index *index = index_of_keys(scan->rel, &s->left_keys);
+        double fraction = s->kind == JOIN_SEMI && scan->total >= 0 && index ? 1 : KEYS_FRACTION;
+        if (expected > (s->left_keys.n > 1 ? TUPLE_BRANCHES : KEYS_EXPECTED) || expected * fraction > scan->rows) continue;     /* (k4) */
         Plan *keys = plan_new(p, PLAN_KEYS, s->right);
         keys->slots.n = 0;
         keys->kind = s->kind;
         keys->null_aware = s->null_aware;
-        vec_push(p->cc->arena, &keys->left_keys, s->left_key);
-        vec_push(p->cc->arena, &keys->right_keys, s->right_key);
+        keys->left_keys = s->left_keys;
+        keys->right_keys = s->right_keys;
         keys->right = scan->left;
         scan->left = keys;
         s->done = true;
-        const Index *index = table_index_on(scan->rel->table, s->left_key->column);
         if (s->kind == JOIN_SEMI && index && !scan->index) scan->index = index;
         scan->rows = s->kind == JOIN_ANTI ? scan->rows * 0.9 : index && expected * 10 < scan->rows ? expected * 10 : scan->rows / 2;
     }
@@ -324,10 +362,10 @@ Plan *plan_without_keys(Planner *p, const Query *q, Plan *plan) {
     Plan *scan = arena_copy(p->cc->arena, plan, sizeof *plan), *joined = scan;
     scan->left = NULL;
     for (Plan *k = plan->left; k; k = k->right) {
-        if (k->kind == JOIN_SEMI && scan->index == table_index_on(scan->rel->table, k->left_keys.at[0]->column)) scan->index = NULL;
-        Exprs condition = {0};
-        vec_push(p->cc->arena, &condition, equality(p, k->left_keys.at[0], k->right_keys.at[0]));
-        joined = plan_join(p, q, k->kind, joined, k->left, &condition);
+        if (k->kind == JOIN_SEMI && scan->index == index_of_keys(scan->rel, &k->left_keys)) scan->index = NULL;
+        Exprs conditions = {0};
+        for (int i = 0; i < k->left_keys.n; i++) vec_push(p->cc->arena, &conditions, equality(p, k->left_keys.at[i], k->right_keys.at[i]));
+        joined = plan_join(p, q, k->kind, joined, k->left, &conditions);
         set_null_aware(joined, k->null_aware);
     }
     return joined;

@@ -54,7 +54,7 @@ const char *type_text(Type t, char *out, size_t size) {
 }
 
 static bool with_modifiers(TypeTag tag, Modifiers kind, int a, int b, Type *out) {
-    *out = (Type){tag, -1, -1, TYPE_UNKNOWN};
+    *out = type_of(tag);
     switch (kind) {
     case PLAIN: return a < 0 && b < 0;
     case LENGTH:
@@ -99,7 +99,7 @@ bool type_parse(Str text, Type *out) {
     if (text.n > 2 && memcmp(text.p + text.n - 2, "[]", 2) == 0) {
         Type element;
         if (!type_parse((Str){text.p, text.n - 2}, &element)) return false;
-        *out = (Type){TYPE_ARRAY, -1, -1, element.tag};
+        *out = type_array(element.tag);
         return true;
     }
     const char *open = text.n ? memchr(text.p, '(', text.n) : NULL;
@@ -154,36 +154,74 @@ Type type_from_code(Str code) {
         {"binData", TYPE_BYTEA}, {"date", TYPE_TIMESTAMPTZ}, {"objectId", TYPE_OBJECTID}, {"object", TYPE_DOCUMENT}, {"array", TYPE_ARRAY},
     };
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        if (str_is(code, codes[i].code)) return (Type){codes[i].tag, -1, -1, TYPE_UNKNOWN};
+        if (str_is(code, codes[i].code)) return type_of(codes[i].tag);
     return TYPE(UNKNOWN);
 }
 
 /* Integers and numerics widen in order; any float among them makes it double precision, which alone holds what the others hold nearly enough. */
 static Type common_number(Type a, Type b) {
-    if (a.tag == b.tag) return (Type){a.tag, -1, -1, TYPE_UNKNOWN};
+    if (a.tag == b.tag) return type_of(a.tag);
     if (a.tag == TYPE_FLOAT8 || b.tag == TYPE_FLOAT8 || a.tag == TYPE_FLOAT4 || b.tag == TYPE_FLOAT4) return TYPE(FLOAT8);
-    return (Type){a.tag > b.tag ? a.tag : b.tag, -1, -1, TYPE_UNKNOWN};
+    return type_of(a.tag > b.tag ? a.tag : b.tag);
 }
 
-bool type_common(Type a, Type b, Type *out) {
+static bool common(Type a, Type b, Type *out) {
     if (a.tag == TYPE_UNKNOWN) return *out = b, true;
     if (b.tag == TYPE_UNKNOWN) return *out = a, true;
     if (a.tag == TYPE_ARRAY && b.tag == TYPE_ARRAY) {
         Type element;
-        if (!type_common((Type){a.element, -1, -1, TYPE_UNKNOWN}, (Type){b.element, -1, -1, TYPE_UNKNOWN}, &element)) return false;
-        *out = (Type){TYPE_ARRAY, -1, -1, element.tag};
+        if (!common(type_of(a.element), type_of(b.element), &element)) return false;
+        *out = type_array(element.tag);
         return true;
     }
     if (a.tag == b.tag) {
         bool same = a.length == b.length && a.scale == b.scale;
-        *out = same ? a : (Type){a.tag, -1, -1, TYPE_UNKNOWN};
+        *out = same ? a : type_of(a.tag);
         return true;
     }
     if (type_is_numeric(a) && type_is_numeric(b)) return *out = common_number(a, b), true;
     if (type_is_text(a) && type_is_text(b)) return *out = TYPE(TEXT), true;
     if (type_is_datetime(a) && type_is_datetime(b) && a.tag != TYPE_TIME && b.tag != TYPE_TIME) {
-        *out = (Type){a.tag > b.tag ? a.tag : b.tag, -1, -1, TYPE_UNKNOWN};   /* date < timestamp < timestamptz */
+        *out = type_of(a.tag > b.tag ? a.tag : b.tag);   /* date < timestamp < timestamptz */
         return true;
     }
     return false;
+}
+
+bool type_common(Type a, Type b, Type *out) {
+    if (!common(a, b, out)) return false;
+    *out = type_collate(*out, a, b);
+    return true;
+}
+
+/* ---- collations ---- */
+
+static const struct { const char *name; Collation collation; } collations[] = {
+    {"default", COLLATION_DEFAULT}, {"C", COLLATION_C}, {"POSIX", COLLATION_C}, {"ucs_basic", COLLATION_C}, {"case_insensitive", COLLATION_CASE_INSENSITIVE},
+};
+enum { N_COLLATIONS = sizeof collations / sizeof *collations };
+
+bool collation_find(Str name, Collation *out) {
+    for (int i = 0; i < N_COLLATIONS; i++)
+        if (str_ieq(name, str_from(collations[i].name))) return *out = collations[i].collation, true;
+    return false;
+}
+
+const char *collation_name(Collation c) {
+    for (int i = 0; i < N_COLLATIONS; i++)
+        if (collations[i].collation == c) return collations[i].name;
+    return "default";
+}
+
+Type type_collate(Type t, Type a, Type b) {
+    t.collation = COLLATION_DEFAULT;
+    t.collated = false;
+    if (!type_is_text(t) && t.tag != TYPE_UNKNOWN) return t;
+    bool first = a.collated || (!b.collated && a.collation != COLLATION_DEFAULT);
+    Type from = first ? a : b, other = first ? b : a;
+    t.collation = from.collation;
+    t.collated = from.collated;
+    bool speaks = other.collated || (!from.collated && other.collation != COLLATION_DEFAULT);
+    if (speaks && other.collated == from.collated && other.collation != from.collation) t.collation = COLLATION_CONFLICT;
+    return t;
 }

@@ -1,4 +1,4 @@
-/* type.h - SQL types as the resolver and the catalogue know them. Sixteen bytes, passed by value. */
+/* type.h - SQL types as the resolver and the catalogue know them. Small, passed by value. */
 #ifndef SQM_TYPE_H
 #define SQM_TYPE_H
 
@@ -12,14 +12,22 @@ typedef enum TypeTag {
     TYPE_UUID, TYPE_OBJECTID, TYPE_JSON, TYPE_DOCUMENT, TYPE_ARRAY, TYPE_ROW
 } TypeTag;
 
+/* What text compares by: its code points ("C", and what no COLLATE speaks of), or those of casefold(text). CONFLICT: two columns' collations met and no
+ * COLLATE says which it is; an error wherever it is compared. */
+typedef enum Collation { COLLATION_DEFAULT, COLLATION_C, COLLATION_CASE_INSENSITIVE, COLLATION_CONFLICT } Collation;
+
 typedef struct Type {
     TypeTag tag;
     int32_t length;     /* varchar(n)/char(n) in code points, numeric precision; -1 none */
     int32_t scale;      /* numeric scale; -1 none */
     TypeTag element;    /* TYPE_ARRAY: element type when known */
+    Collation collation;    /* of text, and of untyped operands of COLLATE */
+    bool collated;      /* the collation was written with the expression: it wins over those of columns */
 } Type;
 
-#define TYPE(t) ((Type){TYPE_##t, -1, -1, TYPE_UNKNOWN})
+#define TYPE(t) ((Type){.tag = TYPE_##t, .length = -1, .scale = -1})
+static inline Type type_of(TypeTag tag) { return (Type){.tag = tag, .length = -1, .scale = -1}; }
+static inline Type type_array(TypeTag element) { return (Type){.tag = TYPE_ARRAY, .length = -1, .scale = -1, .element = element}; }
 static inline bool type_is_numeric(Type t) { return t.tag >= TYPE_INT2 && t.tag <= TYPE_NUMERIC; }
 static inline bool type_is_integer(Type t) { return t.tag >= TYPE_INT2 && t.tag <= TYPE_INT8; }
 static inline bool type_is_text(Type t) { return t.tag >= TYPE_TEXT && t.tag <= TYPE_CHAR; }
@@ -37,5 +45,13 @@ const char *type_code(Type t);
 Type type_from_code(Str code);
 /* The type two branches of CASE/UNION/COALESCE meet in; false when they can't. UNKNOWN gives way; numerics promote; varchar+text = text. */
 bool type_common(Type a, Type b, Type *out);
+
+/* False: there is no such collation. */
+bool collation_find(Str name, Collation *out);
+const char *collation_name(Collation c);
+/* `t` with the collation of an expression made of `a` and `b`: what COLLATE says, else the one that isn't the default. */
+Type type_collate(Type t, Type a, Type b);
+/* The type as a column of a subquery has it: its collation is no more than that column's. */
+static inline Type type_as_column(Type t) { return t.collated = false, t; }
 
 #endif

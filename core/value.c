@@ -378,7 +378,7 @@ bool value_append(bson_t *doc, const char *key, int key_len, const Value *v, Typ
     }
     case SQM_JSON:
     case SQM_BSON: return append_raw(doc, key, key_len, v->bson_type, v->u.bytes, v->len);
-    case SQM_TUPLE: return append_items(doc, key, key_len, v, type.tag == TYPE_ARRAY ? (Type){type.element, -1, -1, TYPE_UNKNOWN} : TYPE(UNKNOWN));
+    case SQM_TUPLE: return append_items(doc, key, key_len, v, type.tag == TYPE_ARRAY ? type_of(type.element) : TYPE(UNKNOWN));
     }
     return false;
 }

@@ -26,8 +26,9 @@ class DatabaseCreation(BaseDatabaseCreation):
     def _database_exists(self, name):
         wrapper = self.connection.__class__({**self.connection.settings_dict, "NAME": name}, alias=NO_DB_ALIAS)
         try:
-            with wrapper.cursor() as cursor:
-                return bool(wrapper.introspection.get_table_list(cursor))
+            wrapper.ensure_connection()
+            with wrapper.wrap_database_errors:
+                return bool(wrapper.connection.tables())
         finally:
             wrapper.close()
 

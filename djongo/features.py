@@ -51,9 +51,9 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_native_uuid_field = True
     has_real_datatype = True
     json_key_contains_list_matching_requires_list = True
-    # Text compares by code point: "C" is the one collation there is.
-    supports_non_deterministic_collations = False
-    test_collations = {"ci": None, "cs": "C", "deterministic": "C", "non_default": "C", "swedish_ci": None, "virtual": None}
+    # Text compares by code point, under "C" as by default, or by those of casefold(text). No language has an order of its own.
+    supports_non_deterministic_collations = True
+    test_collations = {"ci": "case_insensitive", "cs": "C", "deterministic": "C", "non_default": "C", "swedish_ci": None, "virtual": "C"}
     supports_no_precision_decimalfield = True
     supports_unlimited_charfield = True
     supports_uuid4_function = True
@@ -118,12 +118,9 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # Tests that Django skips here by a flag above and runs on SQLite: the limit of MongoDB that the flag stands for.
     django_test_feature_skips = {
         "can_rollback_ddl": "MongoDB has no DDL in transactions.",
-        "supports_non_deterministic_collations": "text compares by code point.",
     }
     # The same, of tests that look for themselves: by the text they give.
-    django_test_own_skips = {
-        "This backend does not support case-insensitive collations.": "text compares by code point.",
-    }
+    django_test_own_skips = {}
 
     # The same, where SQLite is the odd one: PostgreSQL has the flag as it is here.
     django_test_sqlite_quirks = {
@@ -216,12 +213,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
             "timezones.tests.LegacyDatabaseTests.test_naive_datetime_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_aware_datetime_in_local_timezone_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_naive_datetime_with_microsecond",
-        },
-        "The catalogue isn't read by SQL statements, which this test counts.": {
-            "cache.tests.CreateCacheTableForDBCacheTests.test_createcachetable_observes_database_router",
-        },
-        "A password without a user name is refused before anything connects.": {
-            "backends.tests.BackendTestCase.test_unicode_password",
         },
     }
 

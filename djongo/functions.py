@@ -56,7 +56,9 @@ def extract(self, compiler, connection):
 
 
 def iexact(self, compiler, connection):
-    """A value is escaped for ILIKE in Python; an expression can't be, and its % and _ must not become wildcards."""
+    """A value is escaped for ILIKE in Python; an expression can't be, and its % and _ must not become wildcards. Case-insensitive text is just equal."""
+    if getattr(self.lhs.output_field, "db_collation", None) == "case_insensitive":
+        return _text_pair(self, compiler, connection, "{0} = {1}")
     if self.rhs_is_direct_value() and not self.bilateral_transforms:
         return self.as_sql(compiler, connection)
     return _text_pair(self, compiler, connection, "UPPER({0}) = UPPER({1})")

@@ -97,10 +97,12 @@ def adopt_sql(connection, models, table):
         for field in model._meta.local_concrete_fields:
             if field.column is None or field.column in columns or getattr(field, "generated", False):
                 continue
-            db_type = field.db_parameters(connection)["type"]
-            if db_type is None:
+            parameters = field.db_parameters(connection)
+            if parameters["type"] is None:
                 continue
-            definition = [quote(field.column), db_type]
+            definition = [quote(field.column), parameters["type"]]
+            if parameters.get("collation"):
+                definition.append(f"COLLATE {quote(parameters['collation'])}")
             if not field.null:
                 definition.append("NOT NULL")
             if field.primary_key and key is None and field.column:

@@ -1,4 +1,4 @@
-"""What tables, columns and constraints there are, from the catalogue: Connection.tables() and Connection.table(name)."""
+"""What tables, columns and constraints there are, from the catalogue: information_schema.tables and Connection.table(name)."""
 
 from collections import namedtuple
 
@@ -56,11 +56,8 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             return self._connection(cursor).table(table_name)
 
     def get_table_list(self, cursor):
-        with self.connection.wrap_database_errors:
-            tables = self._connection(cursor).tables()
-        return [
-            TableInfo(table["name"], "v" if table.get("type") == "view" else "t", table.get("comment") or None) for table in tables
-        ]
+        cursor.execute("SELECT table_name, table_type, table_comment FROM information_schema.tables")
+        return [TableInfo(name, "v" if kind == "VIEW" else "t", comment) for name, kind, comment in cursor.fetchall()]
 
     def get_table_description(self, cursor, table_name):
         columns = self._table(cursor, table_name)["columns"]
@@ -103,22 +100,27 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
     def get_relations(self, cursor, table_name):
         relations = {}
         for constraint in self._foreign(self._table(cursor, table_name)):
-            other_table, other_column = constraint["references"]
+            other_table, other_column, *more = constraint["references"]
+            if more:
+                continue  # no relation that a model could have
             action = (self.on_delete_types[constraint["on_delete"]],) if django.VERSION >= (6, 1) else ()
             relations[constraint["columns"][0]] = (other_column, other_table, *action)
         return relations
 
     def foreign_keys(self, cursor, table_names=None):
-        """(table, primary key column, column, referenced table, referenced column) of the foreign keys of these tables (None: of all)."""
-        for name in self.table_names(cursor) if table_names is None else table_names:
+        """(table, primary key column, columns, referenced table, referenced columns) of the foreign keys of these tables (None: of all)."""
+        if table_names is None:
+            with self.connection.wrap_database_errors:
+                table_names = [table["name"] for table in self._connection(cursor).tables()]
+        for name in table_names:
             try:
                 table = self._table(cursor, name)
             except ProgrammingError:
                 continue  # dropped meanwhile
             for constraint in self._foreign(table):
-                column = constraint["columns"][0]
-                key = (table.get("primary_key") or [column])[0]
-                yield name, key, column, *constraint["references"]
+                columns = constraint["columns"]
+                key = (table.get("primary_key") or columns)[0]
+                yield name, key, columns, constraint["references"][0], constraint["references"][1:]
 
     @staticmethod
     def _foreign(table):
@@ -133,7 +135,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
                 "columns": list(constraint["columns"]),
                 "primary_key": kind == "primary",
                 "unique": kind in ("primary", "unique"),
-                "foreign_key": tuple(constraint["references"]) if kind == "foreign" else None,
+                "foreign_key": tuple(constraint["references"][:2]) if kind == "foreign" else None,
                 "check": kind == "check",
                 "index": False,
                 "definition": None,

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 
 DEFAULT_PORT = 27017
 
@@ -125,6 +126,10 @@ SECRET = {"password", "tlscertificatekeyfilepassword", "authmechanismproperties"
 _OPTION_BY_LOWER = {name.lower(): name for name in URI_OPTIONS} | {name: target for name, target in OPTION_ALIASES.items()}
 
 _URI_RE = re.compile(r"^(mongodb(?:\+srv)?)://(?:([^/?]*)@)?([^/?@]*)(?:/([^?]*))?(?:\?(.*))?$", re.DOTALL)
+
+
+class CredentialsError(ImproperlyConfigured, OperationalError):
+    """Credentials that no server would take. Who handles failed logins handles this one too: it is also what a database would raise."""
 
 
 @dataclass(frozen=True)
@@ -448,7 +453,7 @@ def _credentials(target, parts):
             setattr(target, name, value)
     if target.password and not target.username:
         place = parts["password"][1] if "password" in parts else "The URI's password"
-        raise ImproperlyConfigured(f"{place} is given without a user name ('USER' or CLIENT['username']).")
+        raise CredentialsError(f"{place} is given without a user name ('USER' or CLIENT['username']).")
 
 
 def _database_name(settings, target, where):

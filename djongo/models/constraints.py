@@ -7,7 +7,7 @@ __all__ = ["CollectionConstraint"]
 
 # Given in Meta as documented, but MongoDB or a connection keeps them elsewhere.
 ELSEWHERE = {
-    "collation": "text compares by code point everywhere; a CompoundIndex takes a collation",
+    "collation": "a column's is its db_collation; a CompoundIndex takes MongoDB's",
     "codec_options": "values are converted by the fields of the model",
     "read_concern": "it is the connection's: readConcernLevel in the URI",
     "write_concern": "it is the connection's: w and journal in the URI",

@@ -135,7 +135,8 @@ def test_check_constraints_looks_at_what_the_transaction_wrote(catalogued, writt
 def test_introspection(catalogued):
     with catalogued.cursor() as cursor:
         introspection = catalogued.introspection
-        assert introspection.table_names(cursor) == ["a", "b"]
+        catalogued.connection.answers = [[("b", "BASE TABLE", None), ("a", "VIEW", "of b")]]
+        assert [tuple(info) for info in introspection.get_table_list(cursor)] == [("b", "t", None), ("a", "v", "of b")]
         fields = introspection.get_table_description(cursor, "b")
         assert [introspection.get_field_type(field.type_code, field) for field in fields] == [
             "BigAutoField", "BigIntegerField", "CharField", "DecimalField",

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import warnings
 
 import pytest
 from selenium import webdriver
@@ -193,18 +194,32 @@ class Browser:
 
 
 @pytest.fixture(scope="session")
-def driver():
-    driver = chromium()
-    yield driver
-    driver.quit()
+def drivers():
+    """One Chromium for all tests, in a list: a test that finds it gone puts another one in its place."""
+    drivers = [chromium()]
+    yield drivers
+    stop(drivers[0])
+
+
+def stop(driver):
+    with contextlib.suppress(WebDriverException):
+        driver.quit()
     shutil.rmtree(driver.profile, ignore_errors=True)
 
 
 @pytest.fixture
-def browser(driver, site):
-    driver.delete_all_cookies()
-    browser = Browser(driver, site)
-    browser.login()
+def browser(drivers, site):
+    try:
+        drivers[0].delete_all_cookies()
+        browser = Browser(drivers[0], site)
+        browser.login()
+    except WebDriverException as error:  # a site that is at fault is so for the next one too
+        warnings.warn(f"Chromium is started again: {error}", stacklevel=1)
+        stop(drivers[0])
+        drivers[0] = chromium()
+        browser = Browser(drivers[0], site)
+        browser.login()
+    driver = drivers[0]
     yield browser
     severe = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE" and "favicon" not in entry["message"]]
     assert not severe, severe
@@ -216,5 +231,4 @@ def browser_without_scripts(site):
     browser = Browser(driver, site)
     browser.login()
     yield browser
-    driver.quit()
-    shutil.rmtree(driver.profile, ignore_errors=True)
+    stop(driver)

@@ -57,7 +57,7 @@ def download_sdist(name, version, target, python=sys.executable):
         )
         (archive,) = pathlib.Path(scratch).glob("*.tar.gz")
         with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
+            tar.extractall(scratch, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # since Python 3.11.4
         (unpacked,) = (path for path in pathlib.Path(scratch).iterdir() if path.is_dir())
         shutil.rmtree(target, ignore_errors=True)
         unpacked.rename(target)

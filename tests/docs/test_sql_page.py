@@ -25,5 +25,9 @@ def test_example(statement):
     assert found.returncode == 0 and not found.stderr, found.stderr + found.stdout
 
 
+def test_grammar():
+    subprocess.run([sys.executable, ROOT / "tools" / "grammar_page.py", "--check"], check=True)
+
+
 def test_function_tables():
     subprocess.run([sys.executable, ROOT / "tools" / "function_tables.py", "--check"], check=True)

@@ -39,10 +39,8 @@ static void compare(const Value *a, const Value *b) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const Type types[] = {{TYPE_UNKNOWN, -1, -1, TYPE_UNKNOWN}, {TYPE_BOOL, -1, -1, TYPE_UNKNOWN}, {TYPE_INT4, -1, -1, TYPE_UNKNOWN}, {TYPE_INT8, -1, -1, TYPE_UNKNOWN},
-                                 {TYPE_FLOAT8, -1, -1, TYPE_UNKNOWN}, {TYPE_NUMERIC, -1, -1, TYPE_UNKNOWN}, {TYPE_TEXT, -1, -1, TYPE_UNKNOWN}, {TYPE_BYTEA, -1, -1, TYPE_UNKNOWN},
-                                 {TYPE_DATE, -1, -1, TYPE_UNKNOWN}, {TYPE_TIME, -1, -1, TYPE_UNKNOWN}, {TYPE_TIMESTAMP, -1, -1, TYPE_UNKNOWN}, {TYPE_INTERVAL, -1, -1, TYPE_UNKNOWN},
-                                 {TYPE_UUID, -1, -1, TYPE_UNKNOWN}, {TYPE_JSON, -1, -1, TYPE_UNKNOWN}, {TYPE_ARRAY, -1, -1, TYPE_INT4}};
+    const Type types[] = {TYPE(UNKNOWN), TYPE(BOOL), TYPE(INT4), TYPE(INT8), TYPE(FLOAT8), TYPE(NUMERIC), TYPE(TEXT), TYPE(BYTEA),
+                          TYPE(DATE), TYPE(TIME), TYPE(TIMESTAMP), TYPE(INTERVAL), TYPE(UUID), TYPE(JSON), type_array(TYPE_INT4)};
     bson_t doc;
     bson_iter_t it;
     if (!bson_init_static(&doc, data, size) || !bson_iter_init(&it, &doc)) return 0;

@@ -85,7 +85,7 @@ TEST(descriptions) {
               "\"max_length\": null, \"precision\": null, \"scale\": null, \"collation\": null, \"generated\": null, \"stored\": false, \"comment\": null}, "
               "{\"name\": \"b\", \"field\": \"b\", \"type\": \"varchar(5)\", \"not_null\": false, \"default\": null, \"auto\": false, \"implicit\": false, \"primary_key\": false, "
               "\"max_length\": 5, \"precision\": null, \"scale\": null, \"collation\": null, \"generated\": null, \"stored\": false, \"comment\": \"x\"}], "
-              "\"primary_key\": [\"a\"], \"constraints\": [{\"name\": \"f\", \"kind\": \"foreign\", \"columns\": [\"b\"], \"references\": [\"o\", \"id\"], \"on_delete\": \"NO ACTION\", \"expression\": null, "
+              "\"primary_key\": [\"a\"], \"constraints\": [{\"name\": \"f\", \"kind\": \"foreign\", \"columns\": [\"b\"], \"references\": [\"o\", \"id\"], \"on_delete\": \"NO ACTION\", \"on_update\": \"NO ACTION\", \"expression\": null, "
               "\"where\": null, \"deferrable\": false, \"nulls_not_distinct\": false}], "
               "\"indexes\": [{\"name\": \"i\", \"columns\": [\"b\", null], \"orders\": [\"DESC\", \"ASC\"], \"unique\": false, \"where\": \"a > 1\", \"expressions\": [\"a + 1\"], "
               "\"include\": [], \"nulls_not_distinct\": false, \"constraint\": false, \"paths\": [null, null], \"method\": null, \"options\": null}], \"comment\": null, \"view\": null, \"options\": null, \"declared\": true, \"legacy\": false, \"described\": true, \"implicit\": false, \"enforced\": false}");

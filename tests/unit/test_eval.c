@@ -239,7 +239,7 @@ static const char *assign(Value v, Type to) {
 }
 
 TEST(assignment) {
-    Type varchar = {TYPE_VARCHAR, 3, -1, TYPE_UNKNOWN}, price = {TYPE_NUMERIC, 5, 2, TYPE_UNKNOWN}, texts = {TYPE_ARRAY, -1, -1, TYPE_TEXT};
+    Type varchar = {.tag = TYPE_VARCHAR, .length = 3, .scale = -1}, price = {.tag = TYPE_NUMERIC, .length = 5, .scale = 2}, texts = type_array(TYPE_TEXT);
     CHECK_STR(assign(text("abc"), varchar), "abc");
     CHECK_STR(assign(text("äöü"), varchar), "äöü");
     CHECK_STR(assign(text("abc  "), varchar), "abc");

@@ -311,10 +311,12 @@ TEST(accepted) {
         "INSERT INTO t (a) OVERRIDING SYSTEM VALUE VALUES (1) ON CONFLICT DO NOTHING", "INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT c DO UPDATE SET a = 1 WHERE t.b",
         "INSERT INTO t SELECT * FROM a JOIN b ON TRUE ON CONFLICT DO NOTHING", "INSERT INTO t VALUES (1) ON CONFLICT (a, b) WHERE c IS NULL DO NOTHING RETURNING *",
         "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x", "WITH x AS (SELECT 1) UPDATE t SET a = 1", "WITH x AS (SELECT 1) DELETE FROM t",
+        "WITH x (a) AS (WITH y AS (SELECT 1) INSERT INTO t SELECT * FROM y RETURNING *), z AS (UPDATE t SET a = 1), w AS MATERIALIZED (DELETE FROM t RETURNING a) SELECT 1 FROM x",
         "UPDATE t x SET a = DEFAULT", "UPDATE ONLY t SET a = (SELECT 1)",
         "CREATE TEMP TABLE IF NOT EXISTS t (a serial PRIMARY KEY, b varchar(3)[] COLLATE \"C\" DEFAULT -1 CHECK (b > 0), c int GENERATED ALWAYS AS (a + 1) STORED)",
         "CREATE TABLE t (id integer PRIMARY KEY AUTOINCREMENT, d timestamp with time zone DEFAULT (now()) NOT NULL, e interval, f double precision, g numeric(5, 2))",
         "CREATE TABLE t (a int, PRIMARY KEY (a), FOREIGN KEY (a) REFERENCES b ON DELETE NO ACTION ON UPDATE RESTRICT NOT DEFERRABLE, CHECK (a > 0), UNIQUE (a))",
+        "CREATE TABLE t (a int REFERENCES u ON UPDATE CASCADE ON DELETE SET NULL, FOREIGN KEY (a, b) REFERENCES t ON UPDATE SET DEFAULT MATCH SIMPLE)",
         "CREATE TABLE t (a int CONSTRAINT n NOT NULL CONSTRAINT u UNIQUE NULLS NOT DISTINCT DEFERRABLE INITIALLY DEFERRED)",
         "CREATE TABLE t (d interval DEFAULT INTERVAL '259205000000 microseconds' NOT NULL, u uuid DEFAULT '6f'::uuid NOT NULL, b bytea DEFAULT '\\x00ff'::bytea)",
         "ALTER TABLE IF EXISTS t RENAME TO u", "ALTER TABLE t RENAME a TO b", "ALTER TABLE t RENAME COLUMN a TO b", "ALTER TABLE t RENAME CONSTRAINT a TO b",
@@ -392,8 +394,7 @@ TEST(bad_statements) {
     UNSUPPORTED("SELECT a FROM t LIMIT 5, 10", "LIMIT start, count is not supported", 23);
     UNSUPPORTED("SELECT a FROM other.t", "schema \"other\": schemas are not supported", 14);
     UNSUPPORTED("MERGE INTO t USING u ON TRUE", "MERGE is not supported", 0);
-    UNSUPPORTED("WITH x AS (DELETE FROM t) SELECT 1", "a data-modifying WITH query is not supported", 11);
-    UNSUPPORTED("CREATE TABLE t (a int REFERENCES u ON UPDATE CASCADE)", "ON UPDATE CASCADE of a foreign key is not supported", 35);
+    UNSUPPORTED("WITH x AS (WITH y AS (DELETE FROM t) DELETE FROM t) SELECT 1", "WITH clause containing a data-modifying statement must be at the top level", 16);
     UNSUPPORTED("START TRANSACTION READ ONLY", "a read-only transaction is not supported", 23);
     UNSUPPORTED("SELECT (a).* FROM t", "taking all fields of a value (.*) is not supported", 7);
     UNSUPPORTED("SELECT s.f(1)", "a schema-qualified function is not supported", 7);

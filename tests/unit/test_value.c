@@ -311,11 +311,11 @@ TEST(types) {
         {TYPE_VARCHAR, TYPE_TEXT, TYPE_TEXT}, {TYPE_DATE, TYPE_TIMESTAMPTZ, TYPE_TIMESTAMPTZ}, {TYPE_DATE, TYPE_TIME, -1}, {TYPE_INT4, TYPE_TEXT, -1}, {TYPE_BOOL, TYPE_INT4, -1}, {TYPE_JSON, TYPE_TEXT, -1},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        Type a = {pairs[i].a, -1, -1, TYPE_UNKNOWN}, b = {pairs[i].b, -1, -1, TYPE_UNKNOWN};
+        Type a = type_of(pairs[i].a), b = type_of(pairs[i].b);
         CHECK_INT(type_common(a, b, &t) ? (int)t.tag : -1, pairs[i].common);
         CHECK_INT(type_common(b, a, &t) ? (int)t.tag : -1, pairs[i].common);
     }
-    CHECK(type_common((Type){TYPE_VARCHAR, 10, -1, TYPE_UNKNOWN}, (Type){TYPE_VARCHAR, 20, -1, TYPE_UNKNOWN}, &t) && t.length == -1);
+    CHECK(type_common((Type){.tag = TYPE_VARCHAR, .length = 10, .scale = -1}, (Type){.tag = TYPE_VARCHAR, .length = 20, .scale = -1}, &t) && t.length == -1);
     CHECK_STR(type_code(TYPE(INTERVAL)), "long");
     CHECK_INT(type_from_code(STR("date")).tag, TYPE_TIMESTAMPTZ);
     CHECK_INT(type_from_code((Str){0}).tag, TYPE_UNKNOWN);
