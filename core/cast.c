@@ -5,7 +5,7 @@
  * millisecond MongoDB keeps. Which pairs exist at all is cast_exists(), asked before anything runs; the run-time rules are wider only where a value's
  * type was not known then.
  *     '12'::integer = 12    2.5::integer = 3    'abc'::varchar(2) = 'ab'    timestamp::date    '{"a": 1}'::jsonb    jsonb 5::integer
- * char(n) isn't padded: trailing blanks would become visible to every other reader of the collection. */
+ * char(n) isn't padded: the blanks would become visible to every other reader of the collection. Those at the end, which don't count, are cut: values that are equal look alike. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -100,7 +100,7 @@ static bool to_double(Eval *ev, const Value *v, Type to, Value *out) {
     if (v->type == SQM_DOUBLE) d = v->u.d;
     else if (v->type == SQM_INT) d = (double)v->u.i;
     else if (v->type == SQM_DECIMAL) {
-        d = decimal_to_double(v->u.decimal);
+        d = decimal_is_zero(v->u.decimal) ? 0 : decimal_to_double(v->u.decimal);
         overflow = isinf(d) && decimal_is_finite(v->u.decimal);
     } else if (v->type != SQM_TEXT) return no_cast(ev, v, to);
     else if (!value_double_parse(text_of(v), &d, &overflow) && !overflow) return bad_text(ev, to, v);
@@ -129,6 +129,7 @@ static bool to_numeric(Eval *ev, const Value *v, Type to, Value *out) {
 static bool to_text(Eval *ev, const Value *v, Type to, Value *out) {
     Str s = v->type == SQM_TEXT ? text_of(v) : value_text(ev->arena, v);
     if (to.length >= 0 && s.n > (uint32_t)to.length) s.n = (uint32_t)(utf8_skip(s.p, s.p + s.n, to.length) - s.p);
+    while (to.tag == TYPE_CHAR && s.n && s.p[s.n - 1] == ' ') s.n--;
     return *out = scalar_from_text(s), true;
 }
 
@@ -338,7 +339,7 @@ static bool is_time_tag(TypeTag t) { return t == TYPE_TIMESTAMP || t == TYPE_TIM
 /* Nothing to do: the value has the type already, and no length or precision to check. */
 static bool has_type(const Value *v, Type to) {
     if (to.tag == TYPE_UNKNOWN || to.tag == TYPE_ROW) return true;
-    if (to.length >= 0 || to.scale >= 0 || to.tag == TYPE_ARRAY || to.tag == TYPE_FLOAT4 || to.tag == TYPE_INT2 || to.tag == TYPE_INT4) return false;
+    if (to.length >= 0 || to.scale >= 0 || to.tag == TYPE_ARRAY || to.tag == TYPE_CHAR || to.tag == TYPE_FLOAT4 || to.tag == TYPE_INT2 || to.tag == TYPE_INT4) return false;
     TypeTag natural = cast_natural_type(v).tag;
     if (v->type == SQM_BSON) return false;
     return natural == to.tag || (natural == TYPE_TEXT && type_is_text(to)) || (is_time_tag(natural) && is_time_tag(to.tag));

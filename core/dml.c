@@ -144,7 +144,7 @@ static bool stays(const Value *v, Type to) {
     switch ((sqm_type_t)v->type) {
     case SQM_NULL: return true;
     case SQM_INT: return to.tag == TYPE_INT8 || (to.tag == TYPE_INT4 && v->u.i == (int32_t)v->u.i);
-    case SQM_TEXT: return type_is_text(to) && (to.length < 0 || v->len <= (uint32_t)to.length);
+    case SQM_TEXT: return type_is_text(to) && to.tag != TYPE_CHAR && (to.length < 0 || v->len <= (uint32_t)to.length);
     case SQM_BOOL: return to.tag == TYPE_BOOL;
     case SQM_DOUBLE: return to.tag == TYPE_FLOAT8;
     case SQM_DECIMAL: case SQM_BYTES: case SQM_DATE: case SQM_TIME: case SQM_TIMESTAMP: case SQM_INTERVAL: case SQM_UUID: case SQM_OBJECTID:

@@ -274,9 +274,10 @@ static bool eval_tuple(Eval *ev, const Expr *e, Value *out) {
 static bool eval_cast(Eval *ev, const Expr *e, Value *out) {
     Value v;
     if (!eval(ev, e->args.at[0], &v)) return false;
-    /* A double beside a numeric is the number that it was written as: 1.1 finds 1.10. */
+    /* A double beside a numeric is the number that it was written as: 1.1 finds 1.10. A numeric beside a double is the nearest one. */
     bool day = v.type == SQM_DATE && (e->type.tag == TYPE_TIMESTAMP || e->type.tag == TYPE_TIMESTAMPTZ);    /* GREATEST(timestamp, date) is a timestamp */
-    if (e->implicit && v.type != SQM_TEXT && !day && !(v.type == SQM_DOUBLE && e->type.tag == TYPE_NUMERIC)) {
+    bool to_other = (v.type == SQM_DOUBLE && e->type.tag == TYPE_NUMERIC) || (v.type == SQM_DECIMAL && e->type.tag == TYPE_FLOAT8);
+    if (e->implicit && v.type != SQM_TEXT && !day && !to_other) {
         *out = v;
         return true;
     }

@@ -122,7 +122,8 @@ bool scalar_decimal(Eval *ev, const Value *v, sqm_decimal_t *out) {
 }
 
 Value scalar_from_text(Str s) { return (Value){.type = SQM_TEXT, .len = s.n, .u.text = s.p}; }
-Value scalar_from_decimal(sqm_decimal_t d) { return (Value){.type = SQM_DECIMAL, .u.decimal = d}; }
+/* SQL's numerics have no negative zero. */
+Value scalar_from_decimal(sqm_decimal_t d) { return (Value){.type = SQM_DECIMAL, .u.decimal = decimal_is_zero(d) ? decimal_abs(d) : d}; }
 
 bool scalar_fail(Eval *ev, sqm_error_code_t code, const char *fmt, ...) {
     char message[sizeof ev->error->message];

@@ -517,14 +517,14 @@ static int target_by_position(Resolver *r, const Query *q, const AstExpr *e, con
     return (int)e->literal.u.i - 1;
 }
 
-static int target_by_name(Resolver *r, const Query *q, const AstExpr *e, bool complain) {
+static int target_by_name(Resolver *r, const Query *q, const AstExpr *e, const char *clause) {
     if (e->tag != AST_COLUMN || e->qualifier.n) return -1;
     int found = -1;
     for (int pass = 0; pass < 2 && found < 0; pass++)
         for (int i = 0; i < q->n_visible; i++) {
             if (pass == 0 ? !str_eq(q->targets.at[i].name, e->name) : !str_ieq(q->targets.at[i].name, e->name)) continue;
-            if (found >= 0 && complain && !expr_equal(q->targets.at[found].expr, q->targets.at[i].expr))
-                fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, e->pos, "ORDER BY \"" STR_FMT "\" is ambiguous", STR_ARG(e->name));
+            if (found >= 0 && !expr_equal(q->targets.at[found].expr, q->targets.at[i].expr))
+                fail(r->cc, SQM_ERROR_AMBIGUOUS_COLUMN, e->pos, "%s \"" STR_FMT "\" is ambiguous", clause, STR_ARG(e->name));
             if (found < 0) found = i;
         }
     return found;
@@ -536,7 +536,7 @@ static void resolve_order(Resolver *r, Scope *scope, Query *q, const AstOrder *o
     for (int i = 0; i < n; i++) {
         const AstExpr *item = orders[i].expr;
         int target = target_by_position(r, q, item, "ORDER BY");
-        if (target < 0) target = target_by_name(r, q, item, true);
+        if (target < 0) target = target_by_name(r, q, item, "ORDER BY");
         Expr *e;
         if (target >= 0) {
             e = q->targets.at[target].expr;
@@ -561,7 +561,7 @@ static int add_group_key(Resolver *r, Scope *scope, Query *q, const AstExpr *ite
         /* An input column wins over an output name (SQL-92), unlike in ORDER BY. */
         bool input = false;
         for (int i = 0; i < scope->visible.n; i++) input |= column_by_name(scope->visible.at[i], item->name) >= 0;
-        if (!input) target = target_by_name(r, q, item, false);
+        if (!input) target = target_by_name(r, q, item, "GROUP BY");
     }
     if (target >= 0) {
         e = q->targets.at[target].expr;
@@ -742,6 +742,12 @@ static Query *query_new(Resolver *r, Scope *outer) {
     return q;
 }
 
+/* SELECT 1 UNION SELECT '2': a literal takes the type of the other side. */
+static void meet_literal(Resolver *r, Query *q, int i, Type other) {
+    Target *t = &q->targets.at[i];
+    if (q->set_op == SET_NONE && expr_is_literal(t->expr) && !type_is_text(other)) t->expr = expr_untyped(r, t->expr, other);
+}
+
 /* The recursive term was resolved with the types of the other one. Lengths, and which integers, are no matter here. */
 static void check_recursive_type(Resolver *r, const Cte *cte, int column, Type first, Type all, Pos pos) {
     if (first.tag == all.tag || first.tag == TYPE_UNKNOWN || (type_is_integer(first) && type_is_integer(all)) || (type_is_text(first) && type_is_text(all))) return;
@@ -774,14 +780,18 @@ static Query *resolve_set_op(Resolver *r, const AstSelect *s, Scope *outer, Cte 
     q->is_volatile = q->left->is_volatile || q->right->is_volatile;
     const char *word = s->set_op == SET_UNION ? "UNION" : s->set_op == SET_INTERSECT ? "INTERSECT" : "EXCEPT";
     if (q->left->n_visible != q->right->n_visible)
-        fail(r->cc, SQM_ERROR_SYNTAX, s->pos, "each %s query must have the same number of columns", word);
+        fail(r->cc, SQM_ERROR_SYNTAX, q->right->n_visible ? q->right->targets.at[0].expr->pos : s->pos, "each %s query must have the same number of columns", word);
     q->n_slots = q->left->n_visible;
     for (int i = 0; i < q->left->n_visible; i++) {
         Expr *a = q->left->targets.at[i].expr, *b = q->right->targets.at[i].expr;
+        meet_literal(r, q->left, i, b->type);
+        meet_literal(r, q->right, i, a->type);
+        a = q->left->targets.at[i].expr;
+        b = q->right->targets.at[i].expr;
         Type type = a->type;
         if (!type_common(a->type, b->type, &type)) {
             char left[64], right[64];
-            fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, s->pos, "%s types %s and %s cannot be matched", word, type_text(a->type, left, sizeof left), type_text(b->type, right, sizeof right));
+            fail(r->cc, SQM_ERROR_DATATYPE_MISMATCH, b->pos.at >= 0 ? b->pos : s->pos, "%s types %s and %s cannot be matched", word, type_text(a->type, left, sizeof left), type_text(b->type, right, sizeof right));
         }
         if (recursive) check_recursive_type(r, recursive, i, a->type, type, s->pos);
         type = expr_meet_collations(r, type, a->type, b->type, s->pos);
@@ -869,6 +879,10 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
     }
     q = query_new(r, outer);
     Scope scope = {.outer = outer, .query = q, .clause = "FROM"};
+    for (int i = 0; i < s->windows.n; i++)
+        for (int k = 0; k < i; k++)
+            if (str_ieq(s->windows.at[i]->name, s->windows.at[k]->name))
+                fail(r->cc, SQM_ERROR_WINDOWING, s->windows.at[i]->pos, "window \"" STR_FMT "\" is already defined", STR_ARG(s->windows.at[i]->name));
     q->ast_windows = &s->windows;
     resolve_with(r, &scope, s->with.at, s->with.n, s->recursive);
     q->from = resolve_from_list(r, &scope, &s->from, NULL);
@@ -897,7 +911,7 @@ Query *resolve_select(Resolver *r, const AstSelect *s, Scope *outer) {
     scope.clause = "DISTINCT ON";
     for (int i = 0; i < s->distinct_on.n; i++) {
         int target = target_by_position(r, q, s->distinct_on.at[i], "DISTINCT ON");
-        if (target < 0) target = target_by_name(r, q, s->distinct_on.at[i], false);
+        if (target < 0) target = target_by_name(r, q, s->distinct_on.at[i], "DISTINCT ON");
         Expr *key = target >= 0 ? q->targets.at[target].expr : resolve_expr(r, &scope, s->distinct_on.at[i]);
         vec_push(r->cc->arena, &q->distinct_on, expr_collated(r, key));
     }

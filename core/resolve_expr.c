@@ -50,7 +50,7 @@ static bool is_untyped(const Expr *e) { return e->type.tag == TYPE_UNKNOWN && (e
 Expr *expr_coerce(Resolver *r, Expr *e, Type to) {
     if (!is_untyped(e) || to.tag == TYPE_UNKNOWN || to.tag == TYPE_ROW) return e;
     if (e->tag == EXPR_CONST && e->value.type == SQM_NULL) { e->type = to; return e; }
-    if (type_is_text(to)) {
+    if (type_is_text(to) && to.tag != TYPE_CHAR) {
         if (e->tag == EXPR_CONST) e->type = TYPE(TEXT);
         return e;
     }
@@ -61,6 +61,10 @@ Expr *expr_coerce(Resolver *r, Expr *e, Type to) {
     cast->implicit = e->tag == EXPR_PARAM;
     return cast;
 }
+
+bool expr_is_literal(const Expr *e) { return e->tag == EXPR_CONST && e->type.tag == TYPE_TEXT && e->value.type == SQM_TEXT; }
+
+Expr *expr_untyped(Resolver *r, const Expr *literal, Type to) { return expr_coerce(r, expr_const(r, literal->value, TYPE(UNKNOWN), literal->pos), to); }
 
 /* ---- names ---- */
 
@@ -230,12 +234,37 @@ static bool comparable(Type a, Type b) {
     return a.tag == b.tag;
 }
 
+static bool is_float(Type t) { return t.tag == TYPE_FLOAT4 || t.tag == TYPE_FLOAT8; }
+
+/* What values of two types are compared as, if that isn't what they are: a float and a numeric as floats, as in PostgreSQL (0.1 finds the double nearest to it); char(n) and varchar
+ * without the blanks at the end. */
+static TypeTag compared_as(Type a, Type b) {
+    if ((is_float(a) && b.tag == TYPE_NUMERIC) || (a.tag == TYPE_NUMERIC && is_float(b))) return TYPE_FLOAT8;
+    if ((a.tag == TYPE_CHAR && b.tag == TYPE_VARCHAR) || (a.tag == TYPE_VARCHAR && b.tag == TYPE_CHAR)) return TYPE_CHAR;
+    return TYPE_UNKNOWN;
+}
+
+/* The operand of the two that has to change: numeric, varchar. */
+static bool changes(Type t) { return t.tag == TYPE_NUMERIC || t.tag == TYPE_VARCHAR; }
+
+static Expr *cast_to(Resolver *r, Expr *e, TypeTag tag) { return expr_cast(r, e, type_collate(type_of(tag), e->type, e->type)); }
+
+/* But a float constant beside a numeric column becomes the numeric that it was written as, so that an index on the column serves. */
+static void meet_types(Resolver *r, Expr **a, Expr **b) {
+    TypeTag as = compared_as((*a)->type, (*b)->type);
+    if (as == TYPE_UNKNOWN) return;
+    Expr **changed = changes((*a)->type) ? a : b, **other = changed == a ? b : a;
+    if (as == TYPE_FLOAT8 && expr_is_constant(*other) && !expr_is_constant(*changed)) *other = cast_to(r, *other, TYPE_NUMERIC);
+    else *changed = cast_to(r, *changed, as);
+}
+
 /* Gives both operands a common footing: untyped ones take the other's type. */
 static void meet(Resolver *r, Expr **a, Expr **b) {
     if (is_untyped(*a) && is_untyped(*b)) return;
     expr_adapt(r, a, b);
     *a = expr_coerce(r, *a, (*b)->type);
     *b = expr_coerce(r, *b, (*a)->type);
+    meet_types(r, a, b);
 }
 
 Expr *expr_compare(Resolver *r, Operator op, Expr *a, Expr *b, Pos pos) {
@@ -402,6 +431,15 @@ static Scope *find_owner(Resolver *r, Scope *scope, Expr *agg) {
     return scope;
 }
 
+/* f(DISTINCT x ORDER BY y): one of the equal x would decide where they stand. */
+static void check_distinct_aggregate(Resolver *r, const Expr *call_) {
+    for (int i = 0; i < call_->order->n; i++) {
+        bool found = false;
+        for (int k = 0; k < call_->args.n && !found; k++) found = expr_equal(call_->order->at[i].expr, call_->args.at[k]);
+        if (!found) fail(r->cc, SQM_ERROR_SYNTAX, call_->order->at[i].expr->pos, "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
+    }
+}
+
 static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, const Aggregate *agg) {
     if (scope->in_aggregate) fail(r->cc, SQM_ERROR_GROUPING, e->pos, "aggregate function calls cannot be nested");
     bool windows = scope->windows;
@@ -424,6 +462,7 @@ static Expr *resolve_aggregate(Resolver *r, Scope *scope, const AstExpr *e, cons
         add_arg(r, call_, arg);
     }
     if (!e->within_group) call_->order = resolve_orders(r, scope, e->order.at, e->order.n, NULL);
+    if (e->distinct && !e->within_group && call_->order) check_distinct_aggregate(r, call_);
     if (e->filter) call_->filter = resolve_condition_expr(r, scope, e->filter);
     scope->in_aggregate = false;
     scope->windows = windows;
@@ -461,20 +500,40 @@ static bool same_window(const WindowDef *a, const WindowDef *b) {
     return true;
 }
 
-static const AstWindow *named_window(Resolver *r, const AstWindows *defined, Str name, Pos pos) {
-    for (int i = 0; defined && i < defined->n; i++)
+/* The window of that name among the first `n`; a definition sees those before it. */
+static const AstWindow *named_window(Resolver *r, const AstWindows *defined, int n, Str name, Pos pos) {
+    for (int i = 0; i < n; i++)
         if (str_ieq(defined->at[i]->name, name)) return defined->at[i];
     fail(r->cc, SQM_ERROR_UNDEFINED_OBJECT, pos, "window \"" STR_FMT "\" does not exist", STR_ARG(name));
 }
 
+/* (base ...) adds to a window what that leaves open; OVER base takes it as it is. */
+static void check_base(Resolver *r, const AstWindow *w, const AstWindow *base, const WindowDef *def) {
+    if (w->partition.n) fail(r->cc, SQM_ERROR_WINDOWING, w->pos, "cannot override PARTITION BY clause of window \"" STR_FMT "\"", STR_ARG(base->name));
+    if (w->order.n && def->order.n) fail(r->cc, SQM_ERROR_WINDOWING, w->pos, "cannot override ORDER BY clause of window \"" STR_FMT "\"", STR_ARG(base->name));
+    if (base->unit != FRAME_NONE)
+        fail_hint(r->cc, SQM_ERROR_WINDOWING, w->pos, "OVER and the name alone, without parentheses, takes the window with its frame.", "cannot copy window \"" STR_FMT "\" because it has a frame clause",
+                  STR_ARG(base->name));
+}
+
+static Expr *frame_offset(Resolver *r, Scope *scope, const AstExpr *e, FrameUnit unit) {
+    if (!e) return NULL;
+    Expr *offset = resolve_expr(r, scope, e);
+    if (!expr_is_constant(offset))
+        fail(r->cc, SQM_ERROR_SYNTAX, e->pos, "argument of %s must not contain variables", unit == FRAME_ROWS ? "ROWS" : unit == FRAME_GROUPS ? "GROUPS" : "RANGE");
+    return offset;
+}
+
 static void fill_window(Resolver *r, Scope *scope, const AstWindow *w, const AstWindows *defined, WindowDef *def) {
-    Str base = w->base;
-    if (!base.n && w->name.n && defined) {
-        bool is_definition = false;
-        for (int i = 0; i < defined->n; i++) is_definition |= defined->at[i] == w;
-        if (!is_definition) base = w->name;
+    int before = 0;
+    while (defined && before < defined->n && defined->at[before] != w) before++;
+    bool is_definition = defined && before < defined->n;
+    Str name = w->base.n || is_definition ? w->base : w->name;
+    if (name.n) {
+        const AstWindow *base = named_window(r, defined, before, name, w->pos);
+        fill_window(r, scope, base, defined, def);
+        if (w->base.n) check_base(r, w, base, def);
     }
-    if (base.n) fill_window(r, scope, named_window(r, defined, base, w->pos), defined, def);
     for (int i = 0; i < w->partition.n; i++) {
         Expr *key = expr_collated(r, resolve_expr(r, scope, w->partition.at[i]));
         vec_push(r->cc->arena, &def->partition, key);
@@ -488,15 +547,14 @@ static void fill_window(Resolver *r, Scope *scope, const AstWindow *w, const Ast
         def->start = w->start;
         def->end = w->end;
         def->exclude = w->exclude;
-        def->start_offset = w->start_offset ? resolve_expr(r, scope, w->start_offset) : NULL;
-        def->end_offset = w->end_offset ? resolve_expr(r, scope, w->end_offset) : NULL;
+        def->start_offset = frame_offset(r, scope, w->start_offset, w->unit);
+        def->end_offset = frame_offset(r, scope, w->end_offset, w->unit);
     }
 }
 
+static Type common_type(Resolver *r, Type common, const Expr *e, const char *what);
 static Expr *to_common(Resolver *r, Expr *e, Type common);
-static Type common_type(Resolver *r, Type a, const Expr *e, const char *what);
 
-/* Scope.query's own WINDOW clause, kept beside the scope while a block is resolved. */
 static Expr *resolve_window(Resolver *r, Scope *scope, const AstExpr *e) {
     if (!scope->windows || scope->in_window || scope->in_aggregate)
         fail(r->cc, SQM_ERROR_WINDOWING, e->pos, scope->in_window ? "window function calls cannot be nested" : "window functions are not allowed in %s", scope->clause);
@@ -615,6 +673,9 @@ static Expr *resolve_function(Resolver *r, Scope *scope, const AstExpr *e) {
             if (!is_untyped(args.at[i]) && !type_common(common, args.at[i]->type, &common))
                 no_operator(r, e->pos, "=", common, args.at[i]->type);
         for (int i = 0; i < args.n; i++) args.at[i] = name_is(e->name, "nullif") ? expr_coerce(r, args.at[i], common) : to_common(r, args.at[i], common);
+        TypeTag as = args.n == 2 ? compared_as(args.at[0]->type, args.at[1]->type) : TYPE_UNKNOWN;
+        for (int i = 0; as != TYPE_UNKNOWN && i < args.n; i++)
+            if (changes(args.at[i]->type)) args.at[i] = cast_to(r, args.at[i], as);
     }
     bool by_collation = name_is(e->name, "nullif") && args.n == 2 && (args.at[0]->type.collation > COLLATION_C || args.at[1]->type.collation > COLLATION_C);
     if (by_collation) return null_if(r, &args, e->pos);
@@ -739,6 +800,22 @@ Expr *expr_item(Resolver *r, Expr *row_subquery, int i) {
     return item;
 }
 
+/* What is compared with a column of the subquery; one of them is cast where it must be. */
+static Expr *meet_target(Resolver *r, Expr *mine, Query *q, int i) {
+    Target *t = &q->targets.at[i];
+    mine = expr_coerce(r, mine, t->expr->type);
+    TypeTag as = compared_as(mine->type, t->expr->type);
+    if (as == TYPE_UNKNOWN) return mine;
+    if (changes(mine->type)) return cast_to(r, mine, as);
+    if (q->set_op != SET_NONE) {        /* its operands are cast to its targets' types */
+        t->expr->type = type_collate(type_of(as), t->expr->type, t->expr->type);
+    } else {
+        t->expr = cast_to(r, t->expr, as);
+        t->slot = q->n_slots++;
+    }
+    return mine;
+}
+
 static Expr *quantified(Resolver *r, Scope *scope, const AstExpr *e, SublinkKind kind, Operator op) {
     Expr *operand = resolve_expr(r, scope, e->args.at[0]);
     Expr *link = sublink(r, scope, kind, e->select, 0, e->pos);
@@ -750,7 +827,7 @@ static Expr *quantified(Resolver *r, Scope *scope, const AstExpr *e, SublinkKind
         Type theirs = link->subquery->targets.at[i].expr->type;
         mine = expr_adapted(r, mine, theirs);
         if (!is_untyped(mine) && !comparable(mine->type, theirs)) no_operator(r, e->pos, operator_text(op), mine->type, theirs);
-        mine = expr_coerce(r, mine, theirs);
+        mine = meet_target(r, mine, link->subquery, i);
         expr_collate_column(r, &mine, link->subquery, i, e->pos);
         if (operand->tag == EXPR_ROW) operand->args.at[i] = mine;
         else operand = mine;
@@ -771,7 +848,7 @@ static Expr *row_against_subquery(Resolver *r, Scope *scope, const AstExpr *e) {
     Expr *link = resolve_row_subquery(r, scope, e->args.at[1], row->args.n);
     for (int i = 0; i < row->args.n; i++) {
         Type theirs = link->subquery->targets.at[i].expr->type;
-        row->args.at[i] = expr_coerce(r, row->args.at[i], theirs);
+        row->args.at[i] = meet_target(r, row->args.at[i], link->subquery, i);
         if (!comparable(row->args.at[i]->type, theirs)) no_operator(r, e->pos, operator_text(e->op), row->args.at[i]->type, theirs);
         expr_refuse_collated(r, row->args.at[i], e->pos, "comparing a row with a subquery's");
         expr_refuse_collated(r, link->subquery->targets.at[i].expr, e->pos, "comparing a row with a subquery's");
@@ -809,6 +886,16 @@ Expr *resolve_condition_expr(Resolver *r, Scope *scope, const AstExpr *e) {
     return c;
 }
 
+/* meet_types() for x IN (a, b ...): x is the same for all. */
+static void meet_items(Resolver *r, Expr *in) {
+    Expr **operand = &in->args.at[0];
+    for (int i = 1; i < in->args.n; i++) {
+        TypeTag as = compared_as((*operand)->type, in->args.at[i]->type);
+        if (as != TYPE_UNKNOWN && changes((*operand)->type) && !(as == TYPE_FLOAT8 && expr_is_constant(in->args.at[i]))) *operand = cast_to(r, *operand, as);
+    }
+    for (int i = 1; i < in->args.n; i++) meet_types(r, operand, &in->args.at[i]);
+}
+
 static Expr *in_list(Resolver *r, Scope *scope, const AstExpr *e) {
     Expr *in = expr_new(r, EXPR_IN, TYPE(BOOL), false, e->pos);
     in->negated = e->negated;
@@ -831,6 +918,7 @@ static Expr *in_list(Resolver *r, Scope *scope, const AstExpr *e) {
         add_arg(r, in, item);
         in->nullable |= item->nullable || item->tag == EXPR_PARAM || item->tag == EXPR_CAST;
     }
+    meet_items(r, in);
     expr_collate_list(r, &in->args);
     return row_in(r, in);
 }
@@ -948,6 +1036,9 @@ Expr *resolve_expr(Resolver *r, Scope *scope, const AstExpr *e) {
             Type item = args.at[0]->tag == EXPR_CONST && is_untyped(args.at[0]) ? TYPE(TEXT) : args.at[0]->type;
             args.at[1] = expr_adapted(r, args.at[1], type_array(item.tag));
             if (args.at[1]->type.tag == TYPE_ARRAY && args.at[1]->type.element != TYPE_UNKNOWN) args.at[0] = expr_coerce(r, args.at[0], type_of(args.at[1]->type.element));
+            Type array = args.at[1]->type;
+            if (is_float(args.at[0]->type) && array.element == TYPE_NUMERIC) args.at[1] = expr_cast(r, args.at[1], type_array(TYPE_FLOAT8));
+            if (args.at[0]->type.tag == TYPE_NUMERIC && (array.element == TYPE_FLOAT4 || array.element == TYPE_FLOAT8)) args.at[0] = cast_to(r, args.at[0], TYPE_FLOAT8);
             if (!function_find(name, 2)) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, e->pos, "%s with an array is not supported", e->distinct ? "ALL" : "ANY");
             out = call(r, name, &args, e->pos, false);
         }

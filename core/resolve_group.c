@@ -74,6 +74,8 @@ static bool is_grouping(const Expr *e) { return e->tag == EXPR_FUNC && strcmp(e-
 /* GROUPING(a, b) -> grouping(mask, 0, 1): the mask of keys that the row's set leaves out, and which keys are meant. */
 static Expr *grouping_call(Grouping *g, const Expr *e) {
     Query *q = g->q;
+    const Expr *first = e->args.at[0];
+    if (first->tag == EXPR_VAR && first->rel < 0 && first->slot == q->grouping_slot) return (Expr *)e;      /* ORDER BY names a target: done already */
     Expr *out = arena_copy(g->r->cc->arena, e, sizeof *e);
     if (q->grouping_slot < 0) q->grouping_slot = q->n_slots++;
     Expr *mask = expr_new(g->r, EXPR_VAR, TYPE(INT8), false, e->pos);

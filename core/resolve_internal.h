@@ -78,6 +78,9 @@ Expr *expr_new(Resolver *r, ExprTag tag, Type type, bool nullable, Pos pos);
 Expr *expr_const(Resolver *r, Value v, Type type, Pos pos);
 Expr *expr_cast(Resolver *r, Expr *e, Type to);                              /* unconditional CAST */
 Expr *expr_coerce(Resolver *r, Expr *e, Type to);                            /* literals and parameters of unknown type only */
+/* A text literal among targets, which is text only because nothing has asked for another type yet; and the literal as that type. */
+bool expr_is_literal(const Expr *e);
+Expr *expr_untyped(Resolver *r, const Expr *literal, Type to);
 Expr *expr_and(Resolver *r, Expr *a, Expr *b);                               /* NULL operands are TRUE */
 Expr *expr_negate(Resolver *r, Expr *e, bool negated, Pos pos);              /* NOT e if `negated`, else e */
 Expr *expr_copy(Resolver *r, const Expr *e, int level);                      /* deep; for a place `level` blocks further in */

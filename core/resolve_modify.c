@@ -363,6 +363,26 @@ static Query *insert_values(Resolver *r, Scope *scope, InsertQuery *ins, const A
     return q;
 }
 
+/* The primary key is not in Table.indexes when it lies in _id: it gets an Index of its own here. */
+static const Index *key_index(Resolver *r, const Table *t) {
+    Index *index = NEW(r->cc->arena, Index);
+    index->name = STR("_id_");
+    index->unique = true;
+    for (int k = 0; k < t->primary_key.n; k++) {
+        IndexKey key = {.column = t->primary_key.at[k]};
+        vec_push(r->cc->arena, &index->keys, key);
+    }
+    return index;
+}
+
+/* The constraint's own name, or the one that PostgreSQL gives it. */
+static bool is_primary_key_name(const Table *t, Str name) {
+    if (!t->primary_key.n) return false;
+    for (int i = 0; i < t->constraints.n; i++)
+        if (t->constraints.at[i].kind == TABLE_PRIMARY_KEY && t->constraints.at[i].name.n) return str_ieq(t->constraints.at[i].name, name);
+    return name.n == t->name.n + 5 && memcmp(name.p, t->name.p, t->name.n) == 0 && memcmp(name.p + t->name.n, "_pkey", 5) == 0;
+}
+
 /* Is the key on that column? Of a case_insensitive one it is on what the column compares by. */
 static bool key_is_on(const Table *t, const IndexKey *key, int column) { return key->column == column || (key->folded.n && str_eq(key->folded, t->columns.at[column].name)); }
 
@@ -370,6 +390,7 @@ static const Index *find_conflict_index(Resolver *r, const Table *t, const AstIn
     if (s->conflict_index_where) fail(r->cc, SQM_ERROR_NOT_SUPPORTED, s->conflict_index_where->pos, "ON CONFLICT with a WHERE after its columns is not supported");
     if (s->conflict_constraint.n) {
         const Index *i = table_find_index(t, s->conflict_constraint);
+        if (!i && is_primary_key_name(t, s->conflict_constraint)) return key_index(r, t);
         if (!i || !i->unique) fail(r->cc, SQM_ERROR_UNDEFINED_OBJECT, s->table_pos, "constraint \"" STR_FMT "\" does not exist", STR_ARG(s->conflict_constraint));
         return i;
     }
@@ -387,20 +408,14 @@ static const Index *find_conflict_index(Resolver *r, const Table *t, const AstIn
     fail(r->cc, SQM_ERROR_SYNTAX, s->table_pos, "there is no unique or exclusion constraint matching the ON CONFLICT specification");
 }
 
-/* The primary key is not in Table.indexes when it lies in _id: it gets an Index of its own here. */
 static const Index *primary_key_index(Resolver *r, const Table *t, const AstInsert *s) {
     if (s->conflict_columns.n != t->primary_key.n || !t->primary_key.n) return NULL;
-    Index *index = NEW(r->cc->arena, Index);
-    index->name = STR("_id_");
-    index->unique = true;
     for (int k = 0; k < t->primary_key.n; k++) {
         bool found = false;
         for (int n = 0; n < s->conflict_columns.n; n++) found |= find_column(r, t, s->conflict_columns.at[n], s->table_pos) == t->primary_key.at[k];
         if (!found) return NULL;
-        IndexKey key = {.column = t->primary_key.at[k]};
-        vec_push(r->cc->arena, &index->keys, key);
     }
-    return index;
+    return key_index(r, t);
 }
 
 /* WITH, after the WITH queries of the statement that this one is a part of. */
@@ -427,7 +442,7 @@ static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) 
     }
     if (!s->columns.n && s->select)
         for (int c = 0; c < t->columns.n; c++)
-            if (!t->columns.at[c].hidden && !t->columns.at[c].generated_text.n) vec_push(r->cc->arena, &ins->columns, c);
+            if (!t->columns.at[c].hidden) vec_push(r->cc->arena, &ins->columns, c);
     if (s->select) {
         const AstSelect *source = s->select;
         bool plain = source->values.n && !source->order.n && !source->limit && !source->offset && !source->with.n;
@@ -438,7 +453,9 @@ static void resolve_insert(Resolver *r, const AstInsert *s, const Scope *outer) 
         if (!plain)
             for (int i = 0; i < ins->source->n_visible; i++) {
                 reject_given(r, t, ins->columns.at[i], s->overriding, source->pos);
-                ins->source->targets.at[i].expr = assignable(r, t, ins->columns.at[i], ins->source->targets.at[i].expr);
+                Target *target = &ins->source->targets.at[i];
+                if (ins->source->set_op == SET_NONE && expr_is_literal(target->expr)) target->expr = expr_untyped(r, target->expr, t->columns.at[ins->columns.at[i]].type);
+                target->expr = assignable(r, t, ins->columns.at[i], target->expr);
             }
     }
     for (int c = 0; c < t->columns.n; c++) {

@@ -605,7 +605,7 @@ static void add_element(Text *out, const Value *v) {
         text_adds(out, "NULL");
         return;
     }
-    Str s = value_text(out->arena, v);
+    Str s = v->type == SQM_BOOL ? v->u.b ? STR("t") : STR("f") : value_text(out->arena, v);
     bool quote = s.n == 0 || str_ieq(s, STR("null"));
     for (uint32_t i = 0; i < s.n && !quote; i++) quote = memchr("{},\"\\ \t\n\r\v\f", s.p[i], 11) != NULL;
     if (!quote || v->type == SQM_TUPLE) {
