@@ -32,18 +32,15 @@ static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t driver_once = PTHREAD_ONCE_INIT;
 static Pool *registry;
 
-static void quiet(mongoc_log_level_t level, const char *domain, const char *message, void *context) {
-    (void)level, (void)domain, (void)message, (void)context;
-}
-
 static void after_fork(void) {
     pthread_mutex_init(&registry_lock, NULL);       /* another thread of the parent may have held it */
     registry = NULL;
 }
 
 static void start_driver(void) {
-    /* It warns on stderr about each aborted transaction; and about shared memory that it can't have, before mongoc_init() returns. */
-    if (!getenv("SQM_DRIVER_LOG")) mongoc_log_set_handler(quiet, NULL);
+    /* It warns on stderr about each aborted transaction; and about shared memory that it can't have, before mongoc_init() returns. Without a handler its
+     * log takes no lock either, which a thread that fork() leaves behind might hold. */
+    if (!getenv("SQM_DRIVER_LOG")) mongoc_log_set_handler(NULL, NULL);
     mongoc_init();
     pthread_atfork(NULL, NULL, after_fork);
 }
