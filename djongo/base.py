@@ -278,21 +278,22 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             written = set(self.connection.written_tables) if table_names is None and self.in_atomic_block else None
             if table_names is None:
                 table_names = self._tables_to_check(cursor, written)
-            for table, key, column, other, other_column in self.introspection.foreign_keys(cursor, table_names):
+            for table, key, columns, other, other_columns in self.introspection.foreign_keys(cursor, table_names):
                 if written is not None and table not in written and other not in written:
                     continue
+                mine, theirs = [f"A.{quote(column)}" for column in columns], [f"B.{quote(column)}" for column in other_columns]
                 cursor.execute(
-                    f"SELECT A.{quote(key)}, A.{quote(column)} FROM {quote(table)} A"
-                    f" LEFT OUTER JOIN {quote(other)} B ON (A.{quote(column)} = B.{quote(other_column)})"
-                    f" WHERE A.{quote(column)} IS NOT NULL AND B.{quote(other_column)} IS NULL LIMIT 1"
+                    f"SELECT A.{quote(key)}, {', '.join(mine)} FROM {quote(table)} A"
+                    f" LEFT OUTER JOIN {quote(other)} B ON ({' AND '.join(f'{a} = {b}' for a, b in zip(mine, theirs))})"
+                    f" WHERE {''.join(f'{a} IS NOT NULL AND ' for a in mine)}{theirs[0]} IS NULL LIMIT 1"
                 )
                 row = cursor.fetchone()
                 if row is not None:
                     raise IntegrityError(
-                        f"The row in table '{table}' with primary key '{row[0]}' has an invalid foreign key: {table}.{column}"
-                        f" contains a value '{row[1]}' that does not have a corresponding value in {other}.{other_column}."
+                        f"The row in table '{table}' with primary key '{row[0]}' has an invalid foreign key: {table}.{', '.join(columns)}"
+                        f" contains a value '{', '.join(str(value) for value in row[1:])}' that does not have a corresponding value in"
+                        f" {other}.{', '.join(other_columns)}."
                     )
-
 
     def _tables_to_check(self, cursor, written):
         if written is None:

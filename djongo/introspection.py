@@ -100,13 +100,15 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
     def get_relations(self, cursor, table_name):
         relations = {}
         for constraint in self._foreign(self._table(cursor, table_name)):
-            other_table, other_column = constraint["references"]
+            other_table, other_column, *more = constraint["references"]
+            if more:
+                continue  # no relation that a model could have
             action = (self.on_delete_types[constraint["on_delete"]],) if django.VERSION >= (6, 1) else ()
             relations[constraint["columns"][0]] = (other_column, other_table, *action)
         return relations
 
     def foreign_keys(self, cursor, table_names=None):
-        """(table, primary key column, column, referenced table, referenced column) of the foreign keys of these tables (None: of all)."""
+        """(table, primary key column, columns, referenced table, referenced columns) of the foreign keys of these tables (None: of all)."""
         if table_names is None:
             with self.connection.wrap_database_errors:
                 table_names = [table["name"] for table in self._connection(cursor).tables()]
@@ -116,9 +118,9 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             except ProgrammingError:
                 continue  # dropped meanwhile
             for constraint in self._foreign(table):
-                column = constraint["columns"][0]
-                key = (table.get("primary_key") or [column])[0]
-                yield name, key, column, *constraint["references"]
+                columns = constraint["columns"]
+                key = (table.get("primary_key") or columns)[0]
+                yield name, key, columns, constraint["references"][0], constraint["references"][1:]
 
     @staticmethod
     def _foreign(table):
@@ -133,7 +135,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
                 "columns": list(constraint["columns"]),
                 "primary_key": kind == "primary",
                 "unique": kind in ("primary", "unique"),
-                "foreign_key": tuple(constraint["references"]) if kind == "foreign" else None,
+                "foreign_key": tuple(constraint["references"][:2]) if kind == "foreign" else None,
                 "check": kind == "check",
                 "index": False,
                 "definition": None,

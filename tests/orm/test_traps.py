@@ -204,3 +204,21 @@ def test_prefetch_keeps_rows_apart(shelf):
     assert [[book.title for book in author.books.all()] for author in Author.objects.order_by("pk").prefetch_related("books__reviews")] == [["a", "b"], ["c"], []]
     assert decimal.Decimal("1.10") == Book.objects.create(pk=8, title="p", price=decimal.Decimal("1.10")).price and Book.objects.get(price=decimal.Decimal("1.1")).pk == 8
     assert Book.objects.create(pk=7, title="t", published=datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)).pk == 7
+
+
+def test_check_constraints_of_keys_of_several_columns():
+    """Rows of other programs may refer to nothing: check_constraints() finds them by all columns of a key."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE shelf (room integer, number integer, PRIMARY KEY (room, number))")
+        cursor.execute("CREATE TABLE box (id integer PRIMARY KEY, room integer, number integer, CONSTRAINT on_shelf FOREIGN KEY (room, number) REFERENCES shelf (room, number))")
+        try:
+            cursor.execute("INSERT INTO shelf VALUES (1, 1), (2, 2)")
+            cursor.execute("INSERT INTO box VALUES (1, 1, 1), (2, NULL, 7)")
+            connection.check_constraints(["box"])
+            cursor.db_conn["box"].insert_one({"_id": 3, "room": 1, "number": 2})
+            with pytest.raises(IntegrityError, match=r"primary key '3' .* box.room, number contains a value '1, 2'.* shelf.room, number"):
+                connection.check_constraints(["box"])
+            assert connection.introspection.get_relations(cursor, "box") == {}
+            assert connection.introspection.get_constraints(cursor, "box")["on_shelf"]["columns"] == ["room", "number"]
+        finally:
+            cursor.execute("DROP TABLE box, shelf")
