@@ -1,6 +1,8 @@
 """DDL. Statements are PostgreSQL's, one action each, with every value written as a literal: a schema statement is kept as text in
 the catalogue (defaults, checks) and has no parameters. Changing the type of a column converts the stored values (`USING c::type`)."""
 
+import re
+
 import django
 from django.db import IntegrityError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -12,6 +14,7 @@ from . import implicit
 from .exceptions import MigrationError
 
 AUTO_FIELDS = frozenset(["AutoField", "BigAutoField", "SmallAutoField"])
+ROWS_STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|VALUES)\b", re.IGNORECASE)
 
 
 class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
@@ -28,9 +31,15 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def execute(self, sql, params=()):
         self.connection.referenced_tables = None
         self.connection.known_gaps = None, 0
-        if params is None:
-            return super().execute(sql, None)
-        return super().execute(self.connection.ops.compose_sql(str(sql), params), None)
+        if params is not None:
+            sql = self.connection.ops.compose_sql(str(sql), params)
+        # Django takes whatever comes here for a schema change and refuses it in a transaction, where a migration's RunPython runs: data migrations write rows
+        # and reset sequences this way.
+        if self.connection.in_atomic_block and not self.collect_sql and ROWS_STATEMENT.match(str(sql)):
+            with self.connection.cursor() as cursor:
+                cursor.execute(str(sql))
+        else:
+            super().execute(sql, None)
 
     # Before a table of djongo 1.3, or one that nobody declared, is altered it is described, as the migration's own models have it then.
 

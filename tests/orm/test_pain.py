@@ -5,6 +5,7 @@ import decimal
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
+from django.core.management.color import no_style
 from django.db import IntegrityError, connection, migrations, models, transaction
 from django.db.migrations.state import ProjectState
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, StdDev, Sum, Value, When
@@ -325,6 +326,33 @@ def test_d3_undoing(thing):
     thing["Thing"].objects.create(name="a")
     thing.undo(operation, before)
     assert not hasattr(thing["Thing"].objects.get(), "extra")
+
+
+def test_d3_data_migrations_write_through_the_schema_editor(thing):
+    """A migration's RunPython is in a transaction, on PostgreSQL too. wagtail's reset a sequence there."""
+
+    def rows(apps, editor):
+        model = apps.get_model("pain", "Thing")
+        model.objects.create(id=40, name="first")
+        editor.execute("UPDATE pain_thing SET n = %s WHERE name LIKE 'f%%'", [7])
+        for statement in connection.ops.sequence_reset_sql(no_style(), [model]):
+            editor.execute(statement)
+
+    def apply(code):
+        migration = migrations.Migration("0002", "pain")
+        migration.operations = [migrations.RunPython(code)]
+        with connection.schema_editor() as editor:
+            migration.apply(thing.state, editor)
+
+    apply(rows)
+    thing["Thing"].objects.create(name="second")
+    assert list(thing["Thing"].objects.order_by("id").values_list("id", "name", "n")) == [(40, "first", 7), (41, "second", None)]
+
+    def schema(apps, editor):
+        editor.execute("ALTER TABLE pain_thing DROP COLUMN n")
+
+    with pytest.raises(transaction.TransactionManagementError, match="DDL"):
+        apply(schema)
 
 
 def test_d4_migrate_prints_nothing_of_its_own(capfd):
