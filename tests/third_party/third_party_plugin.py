@@ -1,36 +1,63 @@
 """A pytest plugin under which a package's own tests run on djongo: their settings stay as they are, but for DATABASES.
 
-In: SUITE_ENGINE, SUITE_URI and SUITE_DATABASE (see run.py). With SUITE_ENGINE=sqlite nothing is touched.
+In: SUITE_ENGINE, SUITE_URI and SUITE_DATABASE (see run.py). With SUITE_ENGINE=sqlite only databases on servers are touched: they become SQLite's.
 """
+import datetime
 import os
+import time
 
 import django.conf
+import django.utils.timezone
 import pytest
 
 _ours = os.environ["SUITE_ENGINE"] == "djongo"
 
 
+def _database(alias, given):
+    if _ours:
+        return {"ENGINE": "djongo", "NAME": f"{os.environ['SUITE_DATABASE']}_{alias}", "HOST": os.environ["SUITE_URI"]}
+    sqlite = "django.db.backends.sqlite3"
+    return given if given["ENGINE"] == sqlite else {"ENGINE": sqlite, "NAME": ":memory:"}
+
+
 def _databases(given):
-    return {
-        alias: {"ENGINE": "djongo", "NAME": f"{os.environ['SUITE_DATABASE']}_{alias}", "HOST": os.environ["SUITE_URI"]} for alias in given
-    }
+    return {alias: _database(alias, settings) for alias, settings in given.items()}
 
 
-if _ours:
-    _configure = django.conf.LazySettings.configure
-    _init = django.conf.Settings.__init__
+_configure = django.conf.LazySettings.configure
+_init = django.conf.Settings.__init__
 
-    def configure(self, *args, **options):
-        if "DATABASES" in options:
-            options["DATABASES"] = _databases(options["DATABASES"])
-        _configure(self, *args, **options)
 
-    def init(self, module):
-        _init(self, module)
-        self.DATABASES = _databases(self.DATABASES)
+def configure(self, *args, **options):
+    if "DATABASES" in options:
+        options["DATABASES"] = _databases(options["DATABASES"])
+    _configure(self, *args, **options)
 
-    django.conf.LazySettings.configure = configure
-    django.conf.Settings.__init__ = init
+
+def init(self, module):
+    _init(self, module)
+    self.DATABASES = _databases(self.DATABASES)
+
+
+django.conf.LazySettings.configure = configure
+django.conf.Settings.__init__ = init
+
+# Tests that compare a time they know to the microsecond with what is stored, or want rows to have different times: MongoDB's dates are milliseconds. These get a
+# clock that waits for the next millisecond and tells that.
+
+_now = django.utils.timezone.now
+
+
+def _next_millisecond():
+    now = _now()
+    # Whole already: a time that a test has stopped.
+    wait = datetime.timedelta(microseconds=-now.microsecond % 1000)
+    time.sleep(wait.total_seconds())
+    return now + wait
+
+
+if _ours and "SUITE_CLOCK" in os.environ:
+    django.utils.timezone.now = _next_millisecond
 
 
 def _reset_sequences():
@@ -49,9 +76,17 @@ def _reset_sequences():
 # a fixture against that, which acts on PostgreSQL alone; django-filter has none.
 
 
+def _without_database(test_class):
+    from django.test import SimpleTestCase, TransactionTestCase
+
+    return test_class and issubclass(test_class, SimpleTestCase) and not issubclass(test_class, TransactionTestCase)
+
+
 @pytest.fixture(autouse=True)
 def _sequences(request):
-    if _ours and ("reset_sequences" in request.fixturenames or "SUITE_RESET" in os.environ):
+    if _without_database(request.cls):
+        return
+    if _ours and ("reset_sequences" in request.fixturenames or "SUITE_KEYS" in os.environ):
         request.getfixturevalue("db")
         _reset_sequences()
 
@@ -61,7 +96,7 @@ def _sequences_of_class(request):
     """Before a TestCase's setUpTestData()."""
     from django.test import TestCase
 
-    if _ours and "SUITE_RESET" in os.environ and request.cls and issubclass(request.cls, TestCase):
+    if _ours and "SUITE_KEYS" in os.environ and request.cls and issubclass(request.cls, TestCase):
         request.getfixturevalue("django_db_setup")
         with request.getfixturevalue("django_db_blocker").unblock():
             _reset_sequences()
