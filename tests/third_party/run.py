@@ -102,7 +102,7 @@ def sources(package):
 
 def configuration(directory):
     """The sdist's own settings of pytest, or none: those of this tree, further up, are not for it."""
-    for name, section in (("pytest.ini", "[pytest]"), ("pyproject.toml", "[tool.pytest.ini_options]"), ("tox.ini", "[pytest]"), ("setup.cfg", "[tool:pytest]")):
+    for name, section in (("pytest.ini", "[pytest]"), ("pyproject.toml", "[tool.pytest"), ("tox.ini", "[pytest]"), ("setup.cfg", "[tool:pytest]")):
         file = directory / name
         if file.exists() and section in file.read_text():
             return ["-c", file]

@@ -48,16 +48,16 @@ django.conf.Settings.__init__ = init
 _now = django.utils.timezone.now
 
 
-def _next_millisecond():
-    now = _now()
+def now():  # the name is in what some tests print
+    moment = _now()
     # Whole already: a time that a test has stopped.
-    wait = datetime.timedelta(microseconds=-now.microsecond % 1000)
+    wait = datetime.timedelta(microseconds=-moment.microsecond % 1000)
     time.sleep(wait.total_seconds())
-    return now + wait
+    return moment + wait
 
 
 if _ours and "SUITE_CLOCK" in os.environ:
-    django.utils.timezone.now = _next_millisecond
+    django.utils.timezone.now = now
 
 
 def _reset_sequences():
