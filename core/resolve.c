@@ -846,20 +846,27 @@ static Query *resolve_values(Resolver *r, const AstSelect *s, Scope *outer) {
     return q;
 }
 
+/* A sort key that is spelled as one of these expressions becomes it. */
+static bool sorts_by(Resolver *r, SortKey *key, Expr *e) {
+    if (!expr_same(r, key->expr, e)) return false;
+    key->expr = e;
+    return true;
+}
+
 static void check_distinct_order(Resolver *r, const Query *q, const AstSelect *s) {
     if (q->distinct_on.n) {
         /* SELECT DISTINCT ON expressions must match initial ORDER BY expressions (in any order among themselves). */
         int n = q->order.n < q->distinct_on.n ? q->order.n : q->distinct_on.n;
         for (int i = 0; i < n; i++) {
             bool found = false;
-            for (int k = 0; k < q->distinct_on.n; k++) found |= expr_equal(q->distinct_on.at[k], q->order.at[i].expr);
+            for (int k = 0; k < q->distinct_on.n && !found; k++) found = sorts_by(r, &q->order.at[i], q->distinct_on.at[k]);
             if (!found) fail(r->cc, SQM_ERROR_SYNTAX, s->pos, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
         }
         return;
     }
     for (int i = 0; i < q->order.n; i++) {
         bool found = expr_is_constant(q->order.at[i].expr);
-        for (int t = 0; t < q->n_visible && !found; t++) found = expr_equal(expr_collated(r, q->targets.at[t].expr), q->order.at[i].expr);
+        for (int t = 0; t < q->n_visible && !found; t++) found = sorts_by(r, &q->order.at[i], expr_collated(r, q->targets.at[t].expr));
         if (!found) fail(r->cc, SQM_ERROR_SYNTAX, q->order.at[i].expr->pos, "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
     }
 }

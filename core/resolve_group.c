@@ -48,6 +48,11 @@ static bool matches(Grouping *g, const Expr *a, const Expr *b, int depth) {
     return same(g, a, b, depth, true);
 }
 
+bool expr_same(Resolver *r, const Expr *a, const Expr *b) {
+    Grouping g = {.r = r};
+    return matches(&g, a, b, 0);
+}
+
 /* Turns the node itself into a reference, so that every holder of the pointer sees it. */
 static void become_var(Expr *e, int slot, int level) {
     Expr var = {.tag = EXPR_VAR, .type = e->type, .nullable = e->nullable, .pos = e->pos, .rel = -1, .column = -1, .slot = slot, .level = level};

@@ -133,5 +133,6 @@ void resolve_write(Resolver *r, const Stmt *stmt, const Scope *outer);
 
 /* resolve_group.c */
 void resolve_grouping(Resolver *r, Query *q);
+bool expr_same(Resolver *r, const Expr *a, const Expr *b);                   /* expr_equal, where parameters are equal by promise (Resolved.same_params) */
 
 #endif

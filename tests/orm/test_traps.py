@@ -222,3 +222,9 @@ def test_check_constraints_of_keys_of_several_columns():
             assert connection.introspection.get_constraints(cursor, "box")["on_shelf"]["columns"] == ["room", "number"]
         finally:
             cursor.execute("DROP TABLE box, shelf")
+
+
+def test_distinct_ordered_by_a_case(shelf):
+    """The CASE stands in the select list and in ORDER BY, each time with parameters of its own."""
+    mine = Case(When(author__name="Ann", then=Value(0)), default=Value(1), output_field=IntegerField())
+    assert [book.title for book in Book.objects.distinct().order_by(mine, "-title")] == ["b", "a", "e", "d", "c"]
