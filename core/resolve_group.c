@@ -50,7 +50,7 @@ static bool matches(Grouping *g, const Expr *a, const Expr *b, int depth) {
 
 bool expr_same(Resolver *r, const Expr *a, const Expr *b) {
     Grouping g = {.r = r};
-    return matches(&g, a, b, 0);
+    return expr_equal(a, b) || matches(&g, a, b, 0);
 }
 
 /* Turns the node itself into a reference, so that every holder of the pointer sees it. */
