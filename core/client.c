@@ -78,6 +78,7 @@ static char *list_addresses(const mongoc_uri_t *uri) {
 }
 
 static void pool_free(Pool *p) {
+    driver_enter();
     while (p->idle) {
         Channel *c = p->idle;
         p->idle = c->next;
@@ -86,6 +87,7 @@ static void pool_free(Pool *p) {
         free(c);
     }
     if (p->driver) mongoc_client_pool_destroy(p->driver);
+    driver_leave();
     for (int i = 0; i < 2; i++)
         if (p->secrets[i]) bson_zero_free(p->secrets[i], strlen(p->secrets[i]));
     bson_zero_free(p->key, strlen(p->key));
@@ -117,7 +119,9 @@ static Pool *pool_new(const char *key, const char *uri_text, const sqm_options_t
         error_set(error, SQM_ERROR_INTERFACE, "write concern w=0 cannot be used: results of writes would be unknown");
         goto fail;
     }
+    driver_enter();
     p->driver = mongoc_client_pool_new_with_error(uri, &text);
+    driver_leave();
     if (!p->driver) {
         error_set(error, SQM_ERROR_CONNECTION, "could not use the MongoDB URI: %s", text.message);
         goto fail;
@@ -168,13 +172,8 @@ static void pool_release(Pool *p) {
     if (drop) pool_free(drop);
 }
 
-static Channel *channel_take(Pool *p, sqm_error_t *error) {
-    pthread_mutex_lock(&registry_lock);
-    Channel *c = p->idle;
-    if (c) p->idle = c->next, p->n_idle--;
-    pthread_mutex_unlock(&registry_lock);
-    if (c) return c;
-    c = new_aligned(sizeof *c);
+static Channel *channel_new(Pool *p, sqm_error_t *error) {
+    Channel *c = new_aligned(sizeof *c);
     bson_oid_t seed;
     bson_oid_init(&seed, NULL);
     c->lane = (uint32_t)(hash_bytes(&seed, sizeof seed, 0) >> 32);
@@ -213,14 +212,28 @@ static Channel *channel_take(Pool *p, sqm_error_t *error) {
     return c;
 }
 
+static Channel *channel_take(Pool *p, sqm_error_t *error) {
+    pthread_mutex_lock(&registry_lock);
+    Channel *c = p->idle;
+    if (c) p->idle = c->next, p->n_idle--;
+    pthread_mutex_unlock(&registry_lock);
+    if (c) return c;
+    driver_enter();
+    c = channel_new(p, error);
+    driver_leave();
+    return c;
+}
+
 static void channel_release(Pool *p, Channel *c) {
     pthread_mutex_lock(&registry_lock);
     bool keep = p->n_idle < IDLE_CHANNELS;
     if (keep) c->next = p->idle, p->idle = c, p->n_idle++;
     pthread_mutex_unlock(&registry_lock);
     if (keep) return;
+    driver_enter();
     for (int i = 0; i < N_SESSIONS; i++) mongoc_client_session_destroy(c->sessions[i]), bson_destroy(&c->opts[i]);
     mongoc_client_pool_push(p->driver, c->client);
+    driver_leave();
     free(c);
 }
 
@@ -427,8 +440,10 @@ static bool hidden_error(const bson_t *reply, Failure *f) {
 bool server_send(Server *s, const char *database, const bson_t *command, const bson_t *opts, SendMode mode, bson_t *reply, Failure *failure) {
     Failure f = {0};
     s->round_trips++;
+    driver_enter();
     bool ok = mode == SEND_READ ? mongoc_client_read_command_with_opts(s->channel->client, database, command, NULL, opts, reply, &f.text)
                                 : mongoc_client_command_with_opts(s->channel->client, database, command, NULL, opts, reply, &f.text);
+    driver_leave();
     if (!ok) {
         f.domain = (int)f.text.domain;
         f.code = (int)f.text.code;
@@ -611,7 +626,7 @@ void server_close(Server *s) {
         c->server = NULL;
     }
     if (!forked && s->channel) {
-        if (s->live) mongoc_client_session_abort_transaction(s->channel->sessions[SESSION_TRANSACTION], NULL);
+        if (s->live) session_abort(s->channel->sessions[SESSION_TRANSACTION]);
         channel_release(s->pool, s->channel);
     }
     if (!forked && s->pool) pool_release(s->pool);
@@ -766,7 +781,9 @@ void server_view_close(ServerView *v) { bson_free(v); }
 
 /* Where a read goes when several servers could answer: its getMores have to follow it. */
 static bool pin(Server *s, bson_t *opts, uint32_t *server_id, Failure *failure) {
+    driver_enter();
     mongoc_server_description_t *d = mongoc_client_select_server(s->channel->client, false, mongoc_uri_get_read_prefs_t(mongoc_client_get_uri(s->channel->client)), &failure->text);
+    driver_leave();
     if (!d) {
         failure->domain = (int)failure->text.domain;
         failure->code = (int)failure->text.code;

@@ -17,6 +17,11 @@ typedef struct Count { uint64_t key; int64_t rows, at; } Count;
 static Count counts[PLACES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* A thread that fork() leaves behind must not hold the lock in the child for ever. */
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+static void after_fork(void) { pthread_mutex_unlock(&lock); }
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(before_fork, after_fork, after_fork); }
+
 int64_t counts_clock(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -169,4 +169,10 @@ void transaction_clear(Server *s);                  /* frees journal and savepoi
 /* A bson_t is aligned more strictly than malloc()'s memory, and so is what holds one. free() it. */
 void *new_aligned(size_t size);
 
+/* ---- server_fork.c: around each call that may make the driver look at its servers ---- */
+
+void driver_enter(void);
+void driver_leave(void);
+void session_abort(mongoc_client_session_t *session);       /* its transaction, if there is one */
+
 #endif

@@ -187,7 +187,7 @@ static void end_live(Server *s) {
     release_held(s);
     if (!s->live) return;
     if (!s->first) s->round_trips++;
-    mongoc_client_session_abort_transaction(session_of(s), NULL);
+    session_abort(session_of(s));
     s->live = s->first = false;
     s->applied = 0;
 }
@@ -275,9 +275,16 @@ static void replay_mismatch(sqm_error_t *error, const bson_t *command) {
     error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "could not repeat the transaction: a write to \"%s\" no longer has the effect that it had", command_collection(command));
 }
 
+static bool session_start(mongoc_client_session_t *session, const mongoc_transaction_opt_t *opts, bson_error_t *text) {
+    driver_enter();
+    bool ok = mongoc_client_session_start_transaction(session, opts, text);
+    driver_leave();
+    return ok;
+}
+
 static bool begin_live(Server *s, sqm_error_t *error) {
     bson_error_t text;
-    if (!mongoc_client_session_start_transaction(session_of(s), s->transaction_opts, &text)) {
+    if (!session_start(session_of(s), s->transaction_opts, &text)) {
         Failure failure = {.domain = (int)text.domain, .code = (int)text.code, .text = text};
         return server_report(s, &failure, NULL, NULL, error);
     }
@@ -291,7 +298,7 @@ static bool begin_live(Server *s, sqm_error_t *error) {
 static bool try_beside(Server *s, const bson_t *command, Failure *failure, Stamp *time) {
     mongoc_client_session_t *session = s->channel->sessions[SESSION_PROBE];
     bson_t with, concern, reply;
-    if (!mongoc_client_session_start_transaction(session, s->transaction_opts, &failure->text)) {
+    if (!session_start(session, s->transaction_opts, &failure->text)) {
         failure->network = true;
         return false;
     }
@@ -301,7 +308,7 @@ static bool try_beside(Server *s, const bson_t *command, Failure *failure, Stamp
     bson_append_document_end(&with, &concern);
     bool ok = server_send(s, s->database, &with, &s->channel->opts[SESSION_PROBE], SEND_RAW, &reply, failure);
     *time = reply_time(&reply);
-    mongoc_client_session_abort_transaction(session, NULL);
+    session_abort(session);
     bson_destroy(&reply);
     bson_destroy(&with);
     return ok;
@@ -799,7 +806,10 @@ static Outcome commit_live(Server *s, sqm_error_t *error) {
         bson_t reply;
         Failure f = {0};
         s->round_trips++;
-        if (mongoc_client_session_commit_transaction(session_of(s), &reply, &f.text)) {
+        driver_enter();
+        bool committed = mongoc_client_session_commit_transaction(session_of(s), &reply, &f.text);
+        driver_leave();
+        if (committed) {
             bson_destroy(&reply);
             s->live = s->first = false;
             if (s->weak_snapshot) {     /* reads that follow must not be older than this commit */
@@ -835,7 +845,7 @@ static Outcome commit_live(Server *s, sqm_error_t *error) {
         }
         /* Back to a state that libmongoc can start from; the server has nothing of ours any more, or will end it by itself. */
         s->live = s->first = false;
-        if (mongoc_client_session_in_transaction(session_of(s))) mongoc_client_session_abort_transaction(session_of(s), NULL);
+        session_abort(session_of(s));
         return outcome;
     }
 }

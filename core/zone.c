@@ -32,6 +32,11 @@ struct Zone {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Zone *zones;
 
+/* A thread that fork() leaves behind must not hold the lock in the child for ever. */
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+static void after_fork(void) { pthread_mutex_unlock(&lock); }
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(before_fork, after_fork, after_fork); }
+
 /* Offsets in minutes of the abbreviations PostgreSQL knows by default. */
 static const struct Abbreviation { char name[8]; int16_t minutes; } abbreviations[] = {
     {"ACDT", 630}, {"ACST", 570}, {"ACT", -300}, {"ADT", -180}, {"AEDT", 660}, {"AEST", 600}, {"AFT", 270}, {"AKDT", -480}, {"AKST", -540}, {"ART", -180},

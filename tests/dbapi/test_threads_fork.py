@@ -1,5 +1,6 @@
 """Threads: one connection each works in parallel, sharing one is refused without a race. fork(): a child can't use what it inherited, and can't harm it."""
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -192,6 +193,26 @@ FORKS = {
         stop.set()
         thread.join()
     """,
+    "forks while many threads ask": """
+        import threading
+        stop = threading.Event()
+        def work():
+            with _sqm.connect(uri, database, autocommit=True) as other:
+                number = 0
+                while not stop.is_set():
+                    number += 1
+                    other.cursor().execute(f"SELECT {number} FROM {table} a JOIN {table} b ON b.id = a.id WHERE now() AT TIME ZONE 'Europe/Berlin' > '2020-01-01'").fetchall()
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads: thread.start()
+        for _ in range(100):
+            if (pid := os.fork()) == 0:
+                with _sqm.connect(uri, database) as mine:
+                    mine.cursor().execute(f"SELECT 1 FROM {table} a JOIN {table} b ON b.id = a.id WHERE now() AT TIME ZONE 'Europe/Paris' > '2020-01-01'").fetchall()
+                os._exit(0)
+            child_ok(pid)
+        stop.set()
+        for thread in threads: thread.join()
+    """,
     "grandchildren": """
         if (pid := os.fork()) == 0:
             mine = _sqm.connect(uri, database)
@@ -221,9 +242,16 @@ def test_fork(uri, database, make_table, script):
     source = textwrap.dedent(PRELUDE) + textwrap.dedent(script) + textwrap.dedent(end)
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.pathsep.join(entry for entry in [root, *sys.path] if entry)
-    result = subprocess.run([sys.executable, "-c", source, uri, database, table], capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": path})
-    assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
+    process = subprocess.Popen(
+        [sys.executable, "-c", source, uri, database, table], stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}, start_new_session=True
+    )
+    try:
+        errors = process.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # children that hang, too
+        raise
+    assert process.returncode == 0, errors
+    assert errors == ""
 
 
 def test_a_second_connection_loads_no_catalogue(connect, make_table, uri):
