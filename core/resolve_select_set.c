@@ -20,7 +20,9 @@ static bool computes_groups(const AstExpr *e) {
     if (e->tag == AST_FUNCTION && (e->over || aggregate_find(e->name))) return true;
     for (int i = 0; i < e->args.n; i++)
         if (computes_groups(e->args.at[i])) return true;
-    return false;
+    for (int i = 0; i < e->arms.n; i++)
+        if (computes_groups(e->arms.at[i].when) || computes_groups(e->arms.at[i].then)) return true;
+    return e->otherwise && computes_groups(e->otherwise);
 }
 
 Expr *resolve_select_set(Resolver *r, Scope *scope, const AstExpr *e) {
@@ -28,9 +30,12 @@ Expr *resolve_select_set(Resolver *r, Scope *scope, const AstExpr *e) {
     if (computes_groups(e)) refuse(r, e, "of aggregates or window functions");
     Query *q = scope->query;
     Rel *rel = resolve_add_rel(r, scope, REL_FUNCTION, (Str){0}, e->pos);
-    scope->select_sets = false;
+    bool aggregates = scope->aggregates, windows = scope->windows;
+    scope->select_sets = scope->aggregates = scope->windows = false;
     rel->function = resolve_set_function(r, scope, e, rel);
     scope->select_sets = true;
+    scope->aggregates = aggregates;
+    scope->windows = windows;
     rel->alias = e->name;
     rel->hidden_names = true;
     if (rel->columns.n != 1) refuse(r, e, "of several columns");
