@@ -2,6 +2,7 @@
 import uuid
 
 import mongodb
+import pymongo
 import pytest
 
 from djongo import _sqm
@@ -35,6 +36,13 @@ def connection(connect):
 @pytest.fixture
 def cursor(connection):
     return connection.cursor()
+
+
+@pytest.fixture
+def documents(uri, database):
+    """The tests' database as PyMongo has it."""
+    with pymongo.MongoClient(uri) as client:
+        yield client[database]
 
 
 @pytest.fixture

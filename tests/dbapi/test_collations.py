@@ -8,12 +8,11 @@ from djongo import _sqm
 
 
 @pytest.fixture
-def people(uri, database, connection):
+def people(documents, connection):
     cursor = connection.cursor()
     cursor.execute("CREATE TABLE people (id integer PRIMARY KEY, name varchar(20) COLLATE case_insensitive UNIQUE, town text COLLATE case_insensitive, plain text)")
     cursor.execute("INSERT INTO people VALUES (1, 'Ann', 'Rome', 'x'), (2, 'BOB', 'ROME', 'x'), (3, NULL, NULL, NULL)")
-    with pymongo.MongoClient(uri) as client:
-        yield client[database].people
+    yield documents.people
     cursor.execute("DROP TABLE people")
 
 

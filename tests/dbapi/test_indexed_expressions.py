@@ -1,19 +1,17 @@
 """Indexes on expressions seen from MongoDB: what lies in the documents, which indexes answer, and rows that other programs wrote."""
 
 import bson.json_util
-import pymongo
 import pytest
 
 from djongo import _sqm
 
 
 @pytest.fixture
-def people(uri, database, connection):
+def people(documents, connection):
     cursor = connection.cursor()
     cursor.execute("CREATE TABLE people (id integer PRIMARY KEY, name text, age integer)")
     cursor.execute("INSERT INTO people VALUES (1, 'Ann', 30), (2, 'BOB', NULL), (3, NULL, 50)")
-    with pymongo.MongoClient(uri) as client:
-        yield client[database].people
+    yield documents.people
     cursor.execute("DROP TABLE people")
 
 

@@ -1,14 +1,11 @@
 """information_schema is as of the moment a statement runs, whoever has changed what it lists."""
 
-import pymongo
-
 SQL = "SELECT table_name FROM information_schema.tables WHERE table_name LIKE %s ORDER BY table_name"
 
 
-def test_collections_of_other_programs(uri, database, cursor):
+def test_collections_of_other_programs(documents, cursor):
     assert cursor.execute(SQL, ("made_by_%",)).fetchall() == []
-    with pymongo.MongoClient(uri) as client:
-        client[database].made_by_mongo.insert_one({"a": 1})
+    documents.made_by_mongo.insert_one({"a": 1})
     try:
         assert cursor.execute(SQL, ("made_by_%",)).fetchall() == [("made_by_mongo",)]
     finally:
