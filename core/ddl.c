@@ -10,6 +10,7 @@
  * A single-column primary key lies in _id. Giving a table another key, or its key another type, writes all rows to a new collection (STEP_COPY).
  * FOREIGN KEY constraints are recorded and the rows that are there checked once; foreign.h checks those that are written. Statements are not transactional: each step can be repeated, the catalogue is published last. */
 #include "ddl_internal.h"
+#include "foreign.h"
 
 #include <stdlib.h>
 
@@ -382,6 +383,7 @@ static void add_foreign_key(Ddl *d, Table *t, Constraint *c, const AstConstraint
         fail(&d->cc, SQM_ERROR_SYNTAX, ast->pos, "number of referencing and referenced columns for foreign key disagree");
     if (c->columns.n > MOST_KEY_COLUMNS) fail(&d->cc, SQM_ERROR_NOT_SUPPORTED, ast->pos, "a foreign key of more than %d columns is not supported", MOST_KEY_COLUMNS);
     if (c->columns.n > 1) require_unique(d, other, c, ast->pos);
+    vec_push(&d->arena, &d->steps, ((Step){.tag = STEP_COMMAND, .command = ddl_command(d, "create", STR(FOREIGN_LOCKS)), .tolerate = NAMESPACE_EXISTS}));
     c->on_delete = action_of(d, t, other, c, "ON DELETE", ast->actions.on_delete, ast->pos);
     c->on_update = action_of(d, t, other, c, "ON UPDATE", ast->actions.on_update, ast->pos);
 }

@@ -27,6 +27,8 @@ typedef struct Rewrite {
     VEC(bson_t *) prepare;      /* commands that make it */
 } Rewrite;
 
+enum { NAMESPACE_EXISTS = 48 };     /* MongoDB's error of `create` */
+
 typedef enum StepTag {
     STEP_COMMAND,               /* sent as it is; an error `code` is said as `message`, if there is one */
     STEP_NONE,                  /* a find that must find nothing, else `code`, `message` */

@@ -613,7 +613,7 @@ static bson_t *set_validator(Ddl *d, Str collection, const bson_t *validator) {
     return command;
 }
 
-enum { INDEX_NOT_FOUND = 27, NAMESPACE_NOT_FOUND = 26, NAMESPACE_EXISTS = 48, INDEX_EXISTS = 85 };
+enum { INDEX_NOT_FOUND = 27, NAMESPACE_NOT_FOUND = 26, INDEX_EXISTS = 85 };
 
 static void drop_index(Ddl *d, Str collection, Str name) {
     bson_t *command = ddl_command(d, "dropIndexes", collection);

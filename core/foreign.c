@@ -23,7 +23,6 @@
 #include "mql.h"
 #include "node.h"
 
-#define LOCKS "__sqm_keys"
 enum { VALUES_AT_ONCE = 5000, VALUES_TO_ASK = 1000, NAMES = 256, UNION_VERSION = 4004000, STRIPES = 32 };
 
 /* One end of a key: its columns as the user calls them ("shop, number") and as documents have them. */
@@ -198,7 +197,7 @@ bool foreign_lock(Foreign *f, Server *s, sqm_error_t *error) {
     bson_t command = BSON_INITIALIZER, list, reply;
     uint32_t n = 0;
     uint64_t begun = server_generation(s);
-    BSON_APPEND_UTF8(&command, "update", LOCKS);
+    BSON_APPEND_UTF8(&command, "update", FOREIGN_LOCKS);
     BSON_APPEND_ARRAY_BEGIN(&command, "updates", &list);
     for (int i = 0; i < f->removed_from.n; i++)
         for (int k = 0; k < STRIPES; k++) append_lock(&list, &n, f->removed_from.at[i], k);

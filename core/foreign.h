@@ -5,6 +5,9 @@
 #include "query.h"
 #include "server.h"
 
+/* The collection of locks: made with the first foreign key, because a transaction can't use one that is younger than its snapshot. */
+#define FOREIGN_LOCKS "__sqm_keys"
+
 typedef struct Foreign Foreign;             /* one per connection: values noted and not yet checked */
 
 Foreign *foreign_new(void);

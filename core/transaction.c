@@ -204,6 +204,15 @@ void transaction_suspend(Server *s) {
 /* The collection may be younger than the snapshot; or the server has no longer, or not yet, what a snapshot needs. */
 static bool snapshot_missing(const Failure *f) { return f->domain == MONGOC_ERROR_SERVER && f->code == 246; }
 
+/* May the journal be run on a newer snapshot, when nothing tells whether rows of it have been changed since? Inserts are of no rows that others can have. */
+static bool may_move(const Server *s) {
+    bson_iter_t it;
+    if (!s->open || is_blind(s)) return true;
+    for (int i = 0; i < s->journal_n; i++)
+        if (s->journal_lost || !bson_iter_init(&it, s->journal[i].command) || !bson_iter_next(&it) || strcmp(bson_iter_key(&it), "insert") != 0) return false;
+    return true;
+}
+
 static bool send_inside(Server *s, const bson_t *command, bson_t *reply, Failure *failure) {
     bson_t with;
     bool first = s->first;
@@ -220,7 +229,7 @@ static bool send_inside(Server *s, const bson_t *command, bson_t *reply, Failure
     bool ok = server_send(s, s->database, first ? &with : command, &s->channel->opts[SESSION_TRANSACTION], SEND_RAW, reply, failure);
     if (first) bson_destroy(&with);
     if (!ok) {
-        if (snapshot_missing(failure)) s->forget_time = true;
+        if (snapshot_missing(failure) && may_move(s)) s->forget_time = true;
         end_live(s);
     } else {
         note_held(s, command);
@@ -239,6 +248,11 @@ static Outcome judge(Server *s, const Failure *f, const bson_t *command, const b
     }
     if (s->journal_lost) {
         error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "the transaction was aborted by the server and is too large (more than %d MB) to be started over", JOURNAL_LIMIT >> 20);
+        return OUTCOME_FAILED;
+    }
+    if (snapshot_missing(f) && !s->snapshot_isolation && !may_move(s)) {
+        const char *collection = command_collection(command);
+        error_set(error, SQM_ERROR_SERIALIZATION_FAILURE, "could not repeat the transaction: \"%s\" was made or altered after it had begun, and its rows may have been changed since", collection ? collection : "?");
         return OUTCOME_FAILED;
     }
     /* A transaction that the server ended for its age can be repeated on the very same snapshot; a row changed by others can't. */
